@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes seeds for the fuzz targets out of the wheels of a folder: `seeds.py WHEELS`, then
-`cargo fuzz run TARGET`. Only what is small is taken, since a fuzzer learns little from large files."""
+"""Creates seeds for the fuzz targets from the wheels of a folder: `seeds.py WHEELS`, then
+`cargo fuzz run TARGET`. Uses only small files, because large ones slow down fuzzing."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ PARTS = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
 
 
 def dist(name: str, digest: str, size: int) -> bytes:
-    """A manifest and checksums, as `dist` takes them."""
+    """A manifest and checksums, as input of `dist`."""
     path = "here-x86_64/" + name
     build = {"interpreter": "cp311", "job": "0", "smoke": "passed"}
     entry = {"path": path, "sha256": digest, "size": size, "kind": "wheel", "target": "here"}
@@ -25,7 +25,7 @@ def dist(name: str, digest: str, size: int) -> bytes:
 
 
 def documents(wheel: Path) -> bytes:
-    """What lies beside a wheel in `dist/`, as `documents` takes it."""
+    """The documents of a wheel in `dist/`, as input of `documents`."""
     names = [wheel.name + ".cdx.json", wheel.name + ".provenance.json", "build-info.json"]
     paths = [wheel.with_name(name) for name in names]
     return b"\n--\n".join(path.read_bytes() if path.exists() else b"{}" for path in paths)

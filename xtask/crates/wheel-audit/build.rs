@@ -1,4 +1,4 @@
-//! Gives the program `XTASK_RULES`: a version of all that judges wheels.
+//! Sets `XTASK_RULES`, the version of the rules, for the program.
 
 #[path = "build/rules.rs"]
 mod rules;

@@ -1,5 +1,5 @@
-//! Any wheel ends in a verdict, whatever its members hold. The input is cut into members at each
-//! `\n--\n`; the archive around them is a good one, so that what is inside gets read.
+//! The audit of any wheel has a verdict. The target splits the input into members at each `\n--\n`, in a valid
+//! archive.
 #![no_main]
 
 use std::io::{Cursor, Write as _};
@@ -32,14 +32,14 @@ fuzz_target!(|bytes: &[u8]| {
         rest = after;
     }
     let wheel = writer.finish().expect("memory").into_inner();
-    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = camino::Utf8Path::from_path(folder.path()).expect("a plain name");
     let path = folder.join("pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl");
-    std::fs::write(&path, wheel).expect("room for a file");
+    std::fs::write(&path, wheel).expect("a file is written");
     let expectations = Expectations { isa: vec!["x86-64-v2".parse().expect("a level")], ..Expectations::default() };
     for depth in [Depth::Floor, Depth::Code] {
         let settings = Settings { depth, publish: true, ..Settings::default() };
-        let audit = audit_wheel(&path, &expectations, &settings).expect("the file is there");
-        serde_json::to_string(&audit).expect("facts and findings can be told");
+        let audit = audit_wheel(&path, &expectations, &settings).expect("the file exists");
+        serde_json::to_string(&audit).expect("facts and findings can be serialised");
     }
 });

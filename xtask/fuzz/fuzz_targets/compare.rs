@@ -1,5 +1,5 @@
-//! Any two wheels are identical or differ somewhere, in bounds and without control characters. The input is cut in
-//! two at the first `\n--\n`: both halves as wheels, and as a member of a good one.
+//! The comparison of any two wheels is limited and has no control characters. The target splits the input at the first
+//! `\n--\n`, and uses both parts as wheels and as members of valid wheels.
 #![no_main]
 
 use std::io::{Cursor, Write as _};
@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
         Some(cut) => (&bytes[..cut], &bytes[cut + 4..]),
         None => bytes.split_at(bytes.len() / 2),
     };
-    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = Utf8Path::from_path(folder.path()).expect("a plain name");
     let paths = ["first.whl", "second.whl"].map(|name| folder.join(name));
     let builds = Builds { hosts: ["alpha", "beta"] };
@@ -30,8 +30,8 @@ fuzz_target!(|bytes: &[u8]| {
         (first.to_vec(), second.to_vec(), false),
         (wheel_with(first), wheel_with(second), true),
     ] {
-        std::fs::write(&paths[0], &left).expect("room for a file");
-        std::fs::write(&paths[1], &right).expect("room for a file");
+        std::fs::write(&paths[0], &left).expect("a file is written");
+        std::fs::write(&paths[1], &right).expect("a file is written");
         let result = compare(&paths[0], &paths[1], builds);
         assert!(result.is_ok() || !is_good);
         let Ok(comparison) = result else { continue };

@@ -1,5 +1,5 @@
-//! Any manifest and checksums are held against their folder or refused: nothing outside of it is
-//! named as if it lay in it. The input is cut at each `\n--\n`.
+//! The check of any manifest and checksums never opens files outside of the folder. The target splits the input at
+//! each `\n--\n`.
 #![no_main]
 
 use camino::Utf8Path;
@@ -14,15 +14,15 @@ const NAMES: [&str; 4] = [
 ];
 
 fuzz_target!(|bytes: &[u8]| {
-    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = Utf8Path::from_path(folder.path()).expect("a plain name");
-    std::fs::create_dir(folder.join("here-x86_64")).expect("room for a folder");
+    std::fs::create_dir(folder.join("here-x86_64")).expect("a folder is created");
     let mut rest = Some(bytes);
     for name in NAMES {
         let Some(content) = rest else { break };
         let cut = content.windows(4).position(|part| part == b"\n--\n");
         let end = cut.map_or(content.len(), |cut| cut + 1);
-        std::fs::write(folder.join(name), &content[..end]).expect("room for a file");
+        std::fs::write(folder.join(name), &content[..end]).expect("a file is written");
         rest = cut.map(|cut| &content[cut + 4..]);
     }
     let _ = Manifest::parse(bytes);

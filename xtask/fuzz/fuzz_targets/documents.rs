@@ -1,5 +1,5 @@
-//! Any documents beside a wheel are compared with it, with the manifest and with `build-info.json`, or refused. The
-//! input is cut at each `\n--\n`; the checksums and the manifest around the parts are good ones.
+//! The check of any documents of a wheel ends without a panic. The target splits the input at each `\n--\n`, with
+//! valid checksums and a valid manifest.
 #![no_main]
 
 use camino::Utf8Path;
@@ -20,16 +20,16 @@ fuzz_target!(|bytes: &[u8]| {
         files.push((name, &content[..cut.unwrap_or(content.len())]));
         rest = cut.map(|cut| &content[cut + 4..]);
     }
-    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = Utf8Path::from_path(folder.path()).expect("a plain name");
-    std::fs::create_dir(folder.join(FOLDER)).expect("room for a folder");
+    std::fs::create_dir(folder.join(FOLDER)).expect("a folder is created");
     let mut sums = String::new();
     for (name, content) in &files {
         sums += &format!("{}  {name}\n", digest::of_bytes(content));
     }
     files.push(("SHA256SUMS".to_owned(), sums.as_bytes()));
     let entry = |(name, content): &(String, &[u8])| {
-        std::fs::write(folder.join(FOLDER).join(name), content).expect("room for a file");
+        std::fs::write(folder.join(FOLDER).join(name), content).expect("a file is written");
         let kind = if name == WHEEL { "wheel" } else { "metadata" };
         let mut entry = json!({"path": format!("{FOLDER}/{name}"), "size": content.len(), "kind": kind,
             "sha256": digest::of_bytes(content)});
@@ -45,8 +45,8 @@ fuzz_target!(|bytes: &[u8]| {
     let entries: Vec<_> = files.iter().map(entry).collect();
     let manifest = json!({"schema_version": 1, "files": entries}).to_string();
     assert!(dist::Manifest::parse(manifest.as_bytes()).is_ok(), "{manifest}");
-    // With the manifest, and a folder without one.
-    std::fs::write(folder.join(dist::MANIFEST), &manifest).expect("room for a file");
+    // With a manifest, and without one.
+    std::fs::write(folder.join(dist::MANIFEST), &manifest).expect("a file is written");
     for _ in 0..2 {
         for problem in dist::check(folder, &dist::Known::new()) {
             assert!(!problem.message.contains(char::is_control), "{}", problem.message);

@@ -1,4 +1,4 @@
-//! Any bytes are judged or refused.
+//! The analysis of any bytes as machine code ends without a panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Any bytes are a metadata file or are refused.
+//! Parsing any bytes as a metadata file ends without a panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Any bytes are auditwheel's policies or are refused, and what is written of them says the same.
+//! Parsing any bytes as auditwheel's policies ends without a panic, and written policies are read back unchanged.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         let Ok(facts) = published(family, bytes) else { continue };
         assert!(differences(family, &facts, &facts).is_empty());
         if let Ok(text) = data_file(family, &facts, "1", "") {
-            // A second older name has no place in the file.
+            // The file cannot contain a second older name.
             if let Ok(again) = copy(family, &text) {
                 let kept = facts.keys().eq(again.keys());
                 assert!(kept, "{text}");

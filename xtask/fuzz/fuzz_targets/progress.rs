@@ -1,4 +1,4 @@
-//! Any lines are an engine's progress, in bounded memory and without control characters.
+//! Parsing any lines as an engine's progress uses bounded memory and prints no control characters.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,4 @@
-//! Any bytes are a `RECORD` or are refused; what was read is written and read again without a
-//! change.
+//! Parsing any bytes as `RECORD` ends without a panic, and a written `RECORD` is read back unchanged.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,4 @@
-//! The auditwheel package that policies are read from: installed, downloaded, or where it was said to
-//! be. Nothing of it is run.
+//! Finds the auditwheel package with the policies: installed, downloaded, or at a path. Its code does not run.
 
 use std::time::Duration;
 use wheel_audit::UserError;
@@ -13,15 +12,15 @@ use wheel_audit::wheel::{WheelArchive, WheelName};
 
 use super::refresh::{Family, MAX_POLICY};
 
-/// Asks Python where the package is, without importing it.
+/// Prints the path of the package, without importing it.
 const WHERE: &str = "import importlib.util as u; print(u.find_spec('auditwheel').origin)";
 
-/// Policy files of one release of auditwheel.
+/// The policy files of a release of auditwheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AuditwheelPackage {
-    /// Its version, or `unknown` where nothing beside it says so.
+    /// Its version, or `unknown`.
     pub version: String,
-    /// Where it was found.
+    /// Its path.
     pub path: Utf8PathBuf,
     /// The files, in the order of [`Family::ALL`].
     pub policies: Vec<(Family, Vec<u8>)>,
@@ -30,7 +29,7 @@ pub(super) struct AuditwheelPackage {
 /// Finds the package: at `from`, installed for `python3`, or downloaded below `work` by `pip`.
 ///
 /// # Errors
-/// [`UserError`] when there is none with both policy files.
+/// [`UserError`] if no package has both policy files.
 pub(super) fn auditwheel(
     exec: &Exec,
     from: Option<&Utf8Path>,
@@ -45,7 +44,7 @@ pub(super) fn auditwheel(
         return read(folder);
     }
     let folder = work.join("auditwheel");
-    // An older download would be read in place of the new one.
+    // Otherwise an older download could be used instead of the new one.
     remove_folder(&folder).map_err(|error| not_found(&error))?;
     let arguments =
         ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"];
@@ -57,15 +56,15 @@ pub(super) fn auditwheel(
 
 fn not_found(reason: &dyn std::error::Error) -> UserError {
     UserError::new(format!("auditwheel is not installed, and `pip` did not download it: {reason}"))
-        .hint("`pip download --no-deps auditwheel`, then `--from` the file")
+        .hint("run `pip download --no-deps auditwheel`, then pass the file to `--from`")
 }
 
 fn absent(path: &Utf8Path, file: &str, reason: &str) -> UserError {
     UserError::new(format!("`{path}` has no `{file}`: {reason}"))
-        .hint("name the wheel of auditwheel, the folder it is in, or that of the installed package")
+        .hint("pass the wheel of auditwheel, its folder, or the folder of the installed package to `--from`")
 }
 
-/// Reads the package at a path: a wheel, or a folder that holds one or has it installed.
+/// Reads the package at a path: a wheel, a folder with a wheel, or the folder of an installed package.
 fn read(path: &Utf8Path) -> Result<AuditwheelPackage, UserError> {
     if path.is_file() {
         return read_wheel(path);
@@ -93,7 +92,7 @@ fn read(path: &Utf8Path) -> Result<AuditwheelPackage, UserError> {
     Ok(AuditwheelPackage { version, path: folder.clone(), policies })
 }
 
-/// The version in the name of `auditwheel-6.8.2.dist-info`, which lies beside the package.
+/// The version in the name of `auditwheel-6.8.2.dist-info`, next to the package.
 fn installed_version(folder: &Utf8Path) -> Option<String> {
     names(folder).find_map(|name| {
         let version = name.strip_prefix("auditwheel-")?.strip_suffix(".dist-info")?;
@@ -122,7 +121,7 @@ fn read_wheel(path: &Utf8Path) -> Result<AuditwheelPackage, UserError> {
         let file = family.published();
         let index = archive
             .position(&format!("auditwheel/policy/{file}"))
-            .ok_or_else(|| absent(file, "it is no wheel of auditwheel".to_owned()))?;
+            .ok_or_else(|| absent(file, "it is not a wheel of auditwheel".to_owned()))?;
         let bytes =
             archive.read(index, MAX_POLICY).map_err(|error| absent(file, error.to_string()))?;
         policies.push((family, bytes));
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_package_is_named() {
+    fn errors_contain_the_path_without_a_package() {
         let folder = Folder::new();
         let other = Fixture::new("other-1-py3-none-any.whl").write(folder.path());
         let text = folder.path().join("notes.txt");
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_installed_package_is_asked_for_and_else_downloaded() {
+    fn the_installed_package_is_used_or_else_downloaded() {
         use wheel_build::own::{Captured, ExecError};
         let folder = Folder::new();
         let site = unpacked(folder.path());

@@ -1,9 +1,9 @@
-//! `cargo xtask policy`: the facts about tags, and where they come from.
+//! `cargo xtask policy`: updates the facts about platform tags.
 
 mod auditwheel;
 mod refresh;
 #[cfg(test)]
-#[allow(dead_code, reason = "made for the tests of another crate")]
+#[allow(dead_code, reason = "shared with the tests of another crate")]
 #[path = "../../crates/wheel-audit/src/wheel/testing.rs"]
 mod testing;
 
@@ -18,23 +18,23 @@ use wheel_build::own::{Exec, FINDINGS, Workspace};
 use self::auditwheel::{AuditwheelPackage, auditwheel};
 use self::refresh::{Difference, Facts, Family, Kind};
 
-/// Where the data files lie in the workspace.
+/// The folder of the data files in the workspace.
 const DATA: &str = "xtask/crates/wheel-audit/src/policy/data";
-/// Version of the report's shape.
+/// Version of the report's format.
 const SCHEMA_VERSION: u32 = 1;
 
 /// Arguments of `policy`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
-    /// What to do with the facts.
+    /// The subcommand.
     #[command(subcommand)]
     pub action: PolicyAction,
 }
 
-/// What to do with the facts.
+/// The subcommands of `policy`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum PolicyAction {
-    /// Hold the manylinux and musllinux policies against auditwheel's, and take over what is new
+    /// Compare the bundled platform policies with auditwheel's, and update them
     #[command(
         after_help = "Examples:\n  # Report what auditwheel has and the bundled policies lack\n  cargo xtask policy \
         refresh --check\n\nExit status: 0 good, 1 `--check` found a difference, 2 could not run."
@@ -45,35 +45,35 @@ pub(crate) enum PolicyAction {
 /// Arguments of `policy refresh`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct RefreshArgs {
-    /// Change nothing; exit with 1 where the project's copy is another
+    /// Change nothing, and exit with status 1 if the copy differs
     #[arg(long)]
     pub check: bool,
-    /// A wheel of auditwheel, the folder it is in, or where it is installed; found or downloaded
-    /// where absent
+    /// Wheel of auditwheel, its folder, or the folder of the installed package [default: the installed package,
+    /// or a download]
     #[arg(long, value_name = "PATH")]
     pub from: Option<Utf8PathBuf>,
-    /// Report on stdout as JSON
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Everything that `policy refresh` has to say.
+/// The report of `policy refresh`.
 #[derive(Debug, Serialize)]
 struct Refreshed {
     schema_version: u32,
     /// The release of auditwheel.
     auditwheel: String,
-    /// Where it was found.
+    /// Its path.
     source: Utf8PathBuf,
     differences: Vec<Difference>,
-    /// The data files that were written anew.
+    /// The updated data files.
     written: Vec<Utf8PathBuf>,
 }
 
-/// Does what was asked.
+/// Runs the command.
 ///
 /// # Errors
-/// When there is no auditwheel, or a file cannot be read or written.
+/// If auditwheel is missing, or a file cannot be read or written.
 pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
     let PolicyAction::Refresh(args) = &args.action;
     let workspace = Workspace::find()?;
@@ -88,8 +88,7 @@ pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
     Ok(if is_behind { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
 }
 
-/// Compares, and writes what differs unless this is only a check. Nothing is written before
-/// everything could be.
+/// Compares the policies, and writes the differences unless `check` is set. Writes all files or none.
 fn refresh(package: &AuditwheelPackage, data: &Utf8Path, check: bool) -> anyhow::Result<Refreshed> {
     let (mut differences, mut texts) = (Vec::new(), Vec::new());
     for (family, bytes) in &package.policies {
@@ -116,7 +115,7 @@ fn refresh(package: &AuditwheelPackage, data: &Utf8Path, check: bool) -> anyhow:
     })
 }
 
-/// The new text of a data file, once it has been seen to say what was published.
+/// The new text of a data file, after verifying that it equals the published policies.
 fn rewritten(
     family: Family,
     published: &Facts,
@@ -126,7 +125,11 @@ fn rewritten(
     let text = refresh::data_file(family, published, &package.version, before)?;
     let left = refresh::differences(family, published, &refresh::copy(family, &text)?);
     let kinds: Vec<_> = left.iter().map(line).collect();
-    anyhow::ensure!(left.is_empty(), "the data file cannot say this:\n{}", kinds.join("\n"));
+    anyhow::ensure!(
+        left.is_empty(),
+        "the format of the data file cannot express this:\n{}",
+        kinds.join("\n")
+    );
     Ok(text)
 }
 
@@ -136,17 +139,19 @@ fn text(told: &Refreshed) -> String {
     lines.extend(told.differences.iter().map(line));
     let count = told.differences.len();
     lines.push(match (count, told.written.as_slice()) {
-        (0, _) => "the project's copy has all of it and nothing else".to_owned(),
-        (_, []) => format!("\n{count} differences; `cargo xtask policy refresh` takes them over"),
+        (0, _) => "the copy is up to date".to_owned(),
+        (_, []) => format!(
+            "\n{count} differences\nhint: update the copy with `cargo xtask policy refresh`"
+        ),
         (_, written) => {
             let files: Vec<_> = written.iter().map(|path| format!("`{path}`")).collect();
-            format!("\n{count} differences taken over into {}; run the tests", files.join(" and "))
+            format!("\nupdated {} ({count} differences)\nhint: run the tests", files.join(" and "))
         }
     });
     lines.join("\n")
 }
 
-/// One line for people, such as `manylinux_2_42: x86_64 GLIBC versions: the copy lacks 2.42`.
+/// A line of the report, such as `manylinux_2_42: x86_64 GLIBC versions: the copy lacks 2.42`.
 fn line(difference: &Difference) -> String {
     let kind = match difference.kind {
         Kind::Tag => "tag",
@@ -200,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_changes_nothing_and_a_refresh_mends() {
+    fn a_check_changes_nothing_and_a_refresh_updates() {
         let (folder, package) = prepared();
         let path = folder.path().join(Family::Manylinux.copy());
         let before = fs_err::read_to_string(&path).unwrap();
@@ -214,7 +219,7 @@ mod tests {
         ");
         assert_eq!(fs_err::read_to_string(&path).unwrap(), before);
         let told = refresh(&package, folder.path(), false).unwrap();
-        assert_eq!(told.written, std::slice::from_ref(&path), "the other has no need");
+        assert_eq!(told.written, std::slice::from_ref(&path), "the other is up to date");
         insta::assert_snapshot!(fs_err::read_to_string(&path).unwrap(), @r#"
         # of auditwheel 6.9
         source = "auditwheel 6.9"
@@ -228,11 +233,11 @@ mod tests {
         "#);
         let again = refresh(&package, folder.path(), true).unwrap();
         assert_eq!(again.differences, []);
-        assert!(text(&again).contains("has all of it"));
+        assert!(again.differences.is_empty() && text(&again).contains("up to date"));
     }
 
     #[test]
-    fn what_cannot_be_said_leaves_both_files_as_they_are() {
+    fn unsupported_policies_change_no_file() {
         let (folder, mut package) = prepared();
         let read =
             |family: Family| fs_err::read_to_string(folder.path().join(family.copy())).unwrap();

@@ -1,9 +1,8 @@
-//! What judging a wheel costs, beside the least that reading it can cost, and what it holds in
-//! memory: `cargo bench -p wheel-audit`.
+//! Measures time and memory of an audit, compared with the minimum cost of reading the wheel:
+//! `cargo bench -p wheel-audit`.
 //!
-//! The wheel is made of what is at hand everywhere: this very program, which is a large ELF file
-//! with machine code of every kind, and many small modules. Real wheels are measured by
-//! `xtask/agreement/agreement.py speed`.
+//! The wheel contains this program, a large ELF file with various machine code, and many small modules.
+//! `xtask/agreement/agreement.py speed` measures real wheels.
 
 #![expect(clippy::unwrap_used, reason = "a measuring tool for developers")]
 
@@ -30,7 +29,7 @@ static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 const SMALL_FILES: usize = 2_000;
 
-/// The wheel, its RECORD and the bytes of all of its members.
+/// The wheel, its RECORD and the bytes of all members.
 struct Wheel {
     folder: tempfile::TempDir,
     record: String,
@@ -82,7 +81,7 @@ fn main() {
     divan::main();
 }
 
-/// As the example `inflate_and_hash`: the limit that `verify` is held to.
+/// As the example `inflate_and_hash`: the lower bound for `verify`.
 #[divan::bench(sample_count = 10)]
 fn inflate_and_hash(bencher: Bencher<'_, '_>) {
     let bytes = std::fs::read(WHEEL.path()).unwrap();

@@ -1,4 +1,4 @@
-//! The version of what judges wheels: a hash of its source and data files. No one has to raise a number.
+//! The version of the rules: a hash of the audit's source and data files.
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 /// The folders below `src/` that a verdict depends on.
 pub(crate) const MODULES: [&str; 5] = ["audit", "elf", "isa", "policy", "wheel"];
 
-/// The version of the rules in the folder `source`. Another release of Rust may hash in another way:
-/// wheels are then judged again, and nothing else happens.
+/// The version of the rules in the folder `source`. Another release of Rust may have another hash function, which
+/// only causes new audits.
 ///
 /// # Errors
-/// When a file cannot be read.
+/// If a file is unreadable.
 pub(crate) fn version(source: &Path) -> std::io::Result<String> {
     let mut hasher = DefaultHasher::new();
     for module in MODULES {
@@ -29,7 +29,7 @@ pub(crate) fn version(source: &Path) -> std::io::Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// The files below `folder`, without those of tests.
+/// Collects the files below `folder`, except tests.
 fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,6 +1,5 @@
-//! The least that reading wheels can cost: inflates every member of every wheel in a folder and
-//! hashes it, with the quickest libraries there are, on one core, and does nothing else. `verify`
-//! is measured against it (`xtask/agreement/agreement.py speed`).
+//! The lower bound for reading wheels: inflates and hashes every member of every wheel in a folder, with the fastest
+//! libraries, on one core. `xtask/agreement/agreement.py speed` compares `verify` with it.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a measuring tool for developers")]
 

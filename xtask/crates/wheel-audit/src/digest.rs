@@ -1,4 +1,4 @@
-//! SHA-256 in lower-case hexadecimal, of bytes, files and folders.
+//! SHA-256 digests of bytes, files and folders, in lower-case hexadecimal.
 
 use std::fmt::Write as _;
 use std::io;
@@ -16,15 +16,15 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// SHA-256 of `bytes`, 64 hexadecimal digits.
+/// The SHA-256 of `bytes`, as 64 hexadecimal digits.
 pub fn of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// SHA-256 of a regular file, 64 hexadecimal digits; read in pieces. A link is followed.
+/// The SHA-256 of a regular file, as 64 hexadecimal digits. Reads it in pieces, and follows a link.
 ///
 /// # Errors
-/// When it is anything else, or cannot be read; the error names it.
+/// If it is not a regular file, or is unreadable. The error contains the path.
 pub fn of_file(path: &Utf8Path) -> io::Result<String> {
     // A FIFO would block, and a device may never end.
     let file = fs_err::OpenOptions::from_options(sys::reading(Links::Follow)).open(path)?;
@@ -34,10 +34,10 @@ pub fn of_file(path: &Utf8Path) -> io::Result<String> {
     of_reader(file)
 }
 
-/// SHA-256 of what `reader` yields, 64 hexadecimal digits; read in pieces.
+/// The SHA-256 of a reader's bytes, as 64 hexadecimal digits. Reads them in pieces.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If reading fails.
 pub fn of_reader(mut reader: impl io::Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
@@ -49,11 +49,11 @@ pub fn of_reader(mut reader: impl io::Read) -> io::Result<String> {
     }
 }
 
-/// SHA-256 over the names and contents of all files below `folders`, each relative to `root`, and over the
-/// targets of links among them.
+/// The SHA-256 over the names and contents of all files below `folders`, relative to `root`, and over the targets of
+/// links.
 ///
 /// # Errors
-/// When one of them cannot be read.
+/// If one of them is unreadable.
 pub fn of_folders(root: &Utf8Path, folders: &[&str]) -> io::Result<String> {
     let mut hasher = Sha256::new();
     for folder in folders {
@@ -69,7 +69,7 @@ pub fn of_folders(root: &Utf8Path, folders: &[&str]) -> io::Result<String> {
                 let target = fs_err::read_link(path)?;
                 hasher.update(format!("{name} -> {}\n", target.display()));
             }
-            // Who reads a file through a link gets what it leads to; a folder or device has no such content.
+            // Include the content of a linked file. Linked folders and devices have no content.
             let is_file = if is_link { path.is_file() } else { entry.file_type().is_file() };
             if is_file {
                 hasher.update(format!("{name}\n{}\n", of_file(path)?));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_behind_a_link_counts() {
+    fn the_content_of_a_linked_file_counts() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
         fs_err::create_dir(root.join("docker")).unwrap();
@@ -126,7 +126,7 @@ mod tests {
             }
             hashes.push(hash());
         }
-        assert_eq!(hashes.remove(0), hashes[0], "what is beside the folders does not count");
+        assert_eq!(hashes.remove(0), hashes[0], "other files do not count");
         let number = hashes.len();
         hashes.sort();
         hashes.dedup();

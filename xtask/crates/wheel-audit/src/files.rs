@@ -1,5 +1,5 @@
-//! Files that others may have written: containers, packages, other machines. Every path that a manifest, a
-//! journal or a list of checksums names goes through [`place`], and every such file through [`open`].
+//! Access to files that are not trusted: from containers, packages, other machines. Every path in a manifest, journal
+//! or checksum list passes [`place`], and every such file passes [`open`].
 
 use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
 use std::io::{self, Read as _};
@@ -9,12 +9,12 @@ use camino::{Utf8Component, Utf8Path};
 use crate::digest;
 use crate::sys::{self, Links};
 
-/// The largest list that is read, in bytes. A manifest has some hundred bytes a file.
+/// Maximum size of a list, in bytes. A manifest has a few hundred bytes per file.
 const MAX_LIST: u64 = 16 << 20;
-/// So many folders one level below are looked into.
+/// Maximum number of folders one level below.
 const MAX_FOLDERS: usize = 1000;
 
-/// What is at a path.
+/// The kind of file at a path.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Place {
     /// A regular file, with its size in bytes.
@@ -23,34 +23,32 @@ pub enum Place {
     Folder,
     /// Nothing.
     Missing,
-    /// Something that is not to be opened, for this reason.
+    /// A file that must not be opened, with the reason.
     Unsafe(String),
 }
 
-/// Looks at `path` below `root`, without following a link on the way.
+/// Examines `path` below `root` without following links.
 pub fn place(root: &Utf8Path, path: &str) -> Place {
     let parts: Vec<Utf8Component<'_>> = Utf8Path::new(path).components().collect();
     let plain = |part: &Utf8Component<'_>| matches!(part, Utf8Component::Normal(_));
     if !parts.iter().all(plain) || path.contains(['\\', '\0']) {
         return Place::Unsafe("the path leaves the folder; it was not followed".to_owned());
     }
-    // Each file has one name, or a list could have it twice.
+    // Each file must have one spelling, or a list could contain it twice.
     if !path.is_empty() && path.split('/').any(|part| matches!(part, "" | ".")) {
-        return Place::Unsafe("the path has a part that names nothing".to_owned());
+        return Place::Unsafe("the path has an empty part or `.`".to_owned());
     }
     let (mut at, mut last) = (root.to_owned(), Place::Folder);
     for part in parts {
         at.push(part.as_str());
         last = match std::fs::symlink_metadata(&at) {
             Ok(found) if found.is_symlink() => {
-                return Place::Unsafe(
-                    "it is reached through a link, which was not followed".to_owned(),
-                );
+                return Place::Unsafe("the path contains a link; it was not followed".to_owned());
             }
             Ok(found) if found.is_file() => Place::File(found.len()),
             Ok(found) if found.is_dir() => Place::Folder,
             Ok(_) => return Place::Unsafe("it is neither a file nor a folder".to_owned()),
-            // The second: `a/b` where `a` is a file.
+            // `NotADirectory`: `a/b` where `a` is a file.
             Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {
                 return Place::Missing;
             }
@@ -60,25 +58,25 @@ pub fn place(root: &Utf8Path, path: &str) -> Place {
     last
 }
 
-/// Opens a regular file. A link is not followed, and nothing waits for the other end of a FIFO.
+/// Opens a regular file. Does not follow a link, and does not block on a FIFO.
 ///
 /// # Errors
-/// When anything else is there, or the file cannot be opened; the error names it.
+/// If it is not a regular file or cannot be opened. The error contains the path.
 pub fn open(path: &Utf8Path) -> io::Result<fs_err::File> {
     let refused = || io::Error::other(format!("`{path}` is not a regular file"));
     if !fs_err::symlink_metadata(path)?.is_file() {
         return Err(refused());
     }
-    // It may have become something else meanwhile.
+    // Check again, because the file may have changed.
     let file = fs_err::OpenOptions::from_options(sys::reading(Links::Refuse)).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(refused()) }
 }
 
-/// The text of a file of the user's own, of at most `limit` bytes. Links are followed: settings are often kept
-/// elsewhere. Nothing waits for the other end of a FIFO.
+/// The text of a user's own file of at most `limit` bytes. Follows links, because settings are often links. Does not
+/// block on a FIFO.
 ///
 /// # Errors
-/// When anything but a regular file is there, or it is larger, or is no UTF-8.
+/// If it is not a regular file, is larger, or is not UTF-8.
 pub fn text(path: &Utf8Path, limit: u64) -> io::Result<String> {
     let refused = || io::Error::other("it is not a regular file");
     if !std::fs::metadata(path)?.is_file() {
@@ -96,7 +94,7 @@ pub fn text(path: &Utf8Path, limit: u64) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
-/// SHA-256 of a regular file.
+/// The SHA-256 of a regular file.
 ///
 /// # Errors
 /// As [`open`].
@@ -107,19 +105,19 @@ pub fn sha256(path: &Utf8Path) -> io::Result<String> {
 /// Copies the contents of a regular file, without its mode.
 ///
 /// # Errors
-/// As [`open`], or when the copy cannot be written.
+/// As [`open`], or if the copy cannot be written.
 pub fn copy(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     let file = open(from)?;
     let length = file.metadata()?.len();
-    // No more than there was at first, should it grow meanwhile.
+    // Limit the size, because the file may grow.
     io::copy(&mut file.take(length), &mut fs_err::File::create(to)?).map(|_| ())
 }
 
-/// Removes a folder, if there is one, with what is in it: folders without permissions, too, which code of
-/// a package may have left.
+/// Removes a folder with its content, if it exists. Includes folders without permissions, which a package's code may
+/// create.
 ///
 /// # Errors
-/// When something in it cannot be removed.
+/// If a part of it cannot be removed.
 pub fn remove_folder(path: &Utf8Path) -> io::Result<()> {
     match fs_err::remove_dir_all(path) {
         Err(error) if error.kind() == NotFound => Ok(()),
@@ -131,7 +129,7 @@ pub fn remove_folder(path: &Utf8Path) -> io::Result<()> {
     }
 }
 
-/// Lets the owner into each folder; links are not followed.
+/// Makes each folder accessible for its owner, without following links.
 fn open_up(folder: &std::path::Path) -> io::Result<()> {
     fs_err::set_permissions(folder, sys::permissions(0o700))?;
     for entry in fs_err::read_dir(folder)? {
@@ -143,27 +141,24 @@ fn open_up(folder: &std::path::Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The content of a list below `root`; `None` where it is not there, and an error in words where it
-/// is and cannot be read.
+/// The content of a list below `root`. `None` if it is missing, and an error message if it is unreadable.
 pub fn list(root: &Utf8Path, path: &str) -> Option<Result<Vec<u8>, String>> {
     match place(root, path) {
         Place::Missing => return None,
         Place::Unsafe(reason) => return Some(Err(reason)),
-        Place::Folder => return Some(Err("it is a folder".to_owned())),
+        Place::Folder => return Some(Err("is a folder".to_owned())),
         Place::File(size) if size > MAX_LIST => {
-            return Some(Err(format!(
-                "it has {size} bytes, and a list of ours at most {MAX_LIST}"
-            )));
+            return Some(Err(format!("has {size} bytes, but the limit is {MAX_LIST}")));
         }
         Place::File(_) => {}
     }
     let mut bytes = Vec::new();
-    // It may have grown meanwhile.
+    // Limit the size, because the file may grow.
     let read = open(&root.join(path)).and_then(|file| file.take(MAX_LIST).read_to_end(&mut bytes));
     Some(read.map(|_| bytes).map_err(|error| error.to_string()))
 }
 
-/// The names of the folders right below `root`, in order.
+/// The names of the folders directly below `root`, sorted.
 pub fn folders(root: &Utf8Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
     let folder = |entry: std::fs::DirEntry| {
@@ -175,7 +170,7 @@ pub fn folders(root: &Utf8Path) -> Vec<String> {
     names
 }
 
-/// Is there anything of this name, a dangling link too?
+/// Whether the path exists, including dangling links.
 pub fn exists(path: &Utf8Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
@@ -194,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_has_one_name() {
+    fn a_file_has_one_spelling() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
         fs_err::create_dir(root.join("a")).unwrap();
@@ -207,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_regular_file_is_opened_and_nothing_is_waited_for() {
+    fn only_a_regular_file_is_opened_without_blocking() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
         fs_err::write(root.join("file"), "text").unwrap();

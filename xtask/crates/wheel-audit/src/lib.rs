@@ -1,9 +1,8 @@
-//! Reads Python wheels and ELF files, and reports on which Linux systems they load.
+//! Audits Python wheels and ELF files, and reports the Linux systems on which they load.
 //!
-//! The crate starts no process and uses no network. It reads a wheel as data: the archive, its
-//! metadata, and of each ELF file what the loader reads and what the machine code needs of the
-//! processor. It holds these facts against the wheel's own file name and against the
-//! [`Expectations`](audit::Expectations) of the caller, and returns facts and findings.
+//! The crate starts no process and uses no network. It reads the archive of a wheel, its metadata, and the loader's
+//! tables and machine code of each ELF file. It compares these facts with the wheel's file name and with the
+//! caller's [`Expectations`](audit::Expectations), and returns facts and findings.
 //!
 //! ```
 //! use wheel_audit::audit::{Expectations, Settings, Verdict, audit_wheel};
@@ -21,16 +20,15 @@
 //! for finding in &audit.findings {
 //!     println!("{} {}: {}", finding.severity.as_str(), finding.code, finding.message);
 //! }
-//! // The oldest glibc that the wheel loads on, and the tag that its content allows.
+//! // The oldest glibc on which the wheel loads, and the tag that it fulfils.
 //! println!("glibc {}, {}", audit.facts.floor["GLIBC"], audit.facts.overall_tag);
 //! # assert!(audit.facts.overall_tag.starts_with("manylinux_2_"), "{}", audit.facts.overall_tag);
 //! assert_eq!(audit.verdict(), Verdict::Fail, "this one has no metadata");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Start with [`audit`]. Below it lie [`elf`], [`isa`], [`wheel`] and [`policy`], which know nothing
-//! of each other's matter. [`compare`] explains how two wheels differ. [`report`] and [`cli`] print; [`dist`], [`digest`], [`files`] and [`text`]
-//! are what reports and builds share.
+//! Start with [`audit`]. It uses [`elf`], [`isa`], [`wheel`] and [`policy`]. [`compare`] explains the differences of
+//! two wheels. [`report`] and [`cli`] print. Reports and builds share [`dist`], [`digest`], [`files`] and [`text`].
 
 pub mod audit;
 pub mod cli;
@@ -50,7 +48,7 @@ pub mod wheel;
 
 pub use error::UserError;
 
-// So that the files of `tests/common/` name this crate alike in unit tests and in tests of the program.
+// The files of `tests/common/` use this name in unit tests and in tests of the program.
 #[cfg(test)]
 extern crate self as wheel_audit;
 

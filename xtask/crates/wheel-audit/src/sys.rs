@@ -1,4 +1,4 @@
-//! What each operating system does its own way. Only this module calls it, and it uses nothing that macOS lacks.
+//! Calls that depend on the operating system. They work on Linux and macOS.
 
 use std::fs::{Metadata, OpenOptions, Permissions};
 use std::io;
@@ -10,16 +10,16 @@ use rustix::fs::OFlags;
 #[cfg(not(unix))]
 compile_error!("this crate needs Linux or macOS; on Windows, build it in WSL");
 
-/// What becomes of a link at the end of a path.
+/// The handling of a link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
-    /// It is followed.
+    /// Follow it.
     Follow,
-    /// Opening it is an error.
+    /// Return an error.
     Refuse,
 }
 
-/// Options that open a file to read it. Nothing waits for the other end of a FIFO: the caller examines what was opened.
+/// Options for reading a file. Opening does not block on a FIFO, so the caller must check the kind of file.
 pub fn reading(links: Links) -> OpenOptions {
     let flags = match links {
         Links::Follow => OFlags::NONBLOCK,
@@ -30,17 +30,17 @@ pub fn reading(links: Links) -> OpenOptions {
     options
 }
 
-/// Options that write a file which only its owner may read.
+/// Options for writing a file that only its owner can read.
 pub fn writing_private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     options
 }
 
-/// Reads at an offset, without a position that threads would share.
+/// Reads at an offset, independent of the file position that threads share.
 ///
 /// # Errors
-/// When the file cannot be read; the error names it.
+/// If the file is unreadable. The error contains the path.
 pub fn read_at(file: &fs_err::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.read_at(buffer, offset)
 }

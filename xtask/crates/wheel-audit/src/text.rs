@@ -1,17 +1,17 @@
-//! What is shown: names that strangers chose, sizes.
+//! Formats untrusted names and sizes for messages.
 
 use std::fmt::{self, Write as _};
 
-/// So many characters of a name are shown. Paths in real wheels have some two hundred at most.
+/// Maximum length of a printed name, in characters. Paths in real wheels have at most about 200.
 const MOST: usize = 400;
 
-/// A name with its control characters escaped, quotes left as they are, and of a long one its start: escaped it may be ten
-/// times as long as it is.
+/// Formats a name with escaped control characters, but without escaped quotes. Truncates a long name before escaping,
+/// which can make it ten times as long.
 pub fn shown(name: &str) -> impl fmt::Display {
     Shown(name)
 }
 
-/// Names in back-ticks, the first three of them and the number of the others.
+/// The first three names in back-ticks, and the number of the others.
 pub(crate) fn listing<S: AsRef<str>>(names: &[S]) -> String {
     let (first, rest) = names.split_at(names.len().min(3));
     let first: Vec<String> =
@@ -35,7 +35,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// The size of a file for people, to one decimal.
+/// The size of a file for messages, with one decimal.
 #[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
 pub fn file_size(bytes: u64) -> String {
     if bytes < 100_000 {

@@ -1,5 +1,5 @@
-//! Small wheels that would take much memory are judged in little: the program runs under a limit set
-//! from outside, and an allocation beyond it ends the program.
+//! The audit of malicious small wheels uses little memory: the program runs under a limit, and aborts if an allocation
+//! exceeds it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(target_os = "linux")]
 
@@ -16,8 +16,8 @@ const METADATA: &str = "Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\n";
 const FILE: &str = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: false\n\
                     Tag: cp311-cp311-manylinux_2_36_x86_64\n";
 
-/// What one thread may hold above what the program takes in any case, in KiB: 64 MiB, and what an
-/// allocator that gives memory back late needs above that.
+/// Maximum memory of one thread in addition to the program's own, in KiB: 64 MiB, with an allowance for allocators
+/// that return memory late.
 const LIMIT: u64 = (64 + 16) << 10;
 
 type Members = Vec<(String, Vec<u8>)>;
@@ -26,7 +26,7 @@ fn dist_info(name: &str, content: impl Into<Vec<u8>>) -> (String, Vec<u8>) {
     (format!("pkg-1.0.dist-info/{name}"), content.into())
 }
 
-/// Has `verify` judge a wheel with these members, under the limit; gives its verdict.
+/// Runs `verify` on a wheel with these members under the limit. Returns its verdict.
 #[track_caller]
 fn verdict(members: Members) -> (String, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
@@ -71,7 +71,7 @@ fn fails_with(code: &str, members: Members) {
     assert!(codes.iter().any(|each| each == code), "{codes:?}");
 }
 
-/// Modules with this content, so many of them.
+/// A number of modules with this content.
 fn modules(count: usize, content: &[u8]) -> Members {
     let name = |index| format!("pkg/m{index}.cpython-311-x86_64-linux-gnu.so");
     (0..count).map(|index| (name(index), content.to_vec())).collect()

@@ -1,4 +1,4 @@
-//! What judges wheels has a version that follows its source and its data.
+//! The version of the rules depends on their source and data.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../build/rules.rs"]
@@ -7,13 +7,13 @@ mod rules;
 use std::path::Path;
 
 #[test]
-fn the_programs_version_of_the_rules_is_that_of_its_source() {
+fn the_version_in_the_program_is_that_of_its_source() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     assert_eq!(wheel_audit::audit::RULES_VERSION, rules::version(&source).unwrap());
 }
 
 #[test]
-fn each_change_of_a_rule_or_its_data_is_another_version_and_none_of_a_test() {
+fn changes_of_rules_and_data_change_the_version_but_tests_do_not() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path();
     let write = |name: &str, text: &str| {

@@ -1,4 +1,4 @@
-//! What one list of policies has and the other lacks.
+//! Compares two lists of policies.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ use serde::Serialize;
 
 use super::{Facts, Family, Policy};
 
-/// Something that only one of the two lists has.
+/// A difference between the two lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
     /// The policy's tag: `manylinux_2_42`.
     pub policy: String,
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// Where it belongs: an architecture and prefix, a library; empty for the policy itself.
+    /// An architecture and prefix, or a library. Empty for the policy itself.
     pub of: String,
-    /// Names that the published list has and the copy lacks.
+    /// Names only in the published list.
     pub lacking: Vec<String>,
-    /// Names that the copy has and the published list has not.
+    /// Names only in the copy.
     pub beyond: Vec<String>,
 }
 
-/// What the names of a [`Difference`] are.
+/// The kind of names in a [`Difference`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -39,10 +39,10 @@ pub(crate) enum Kind {
     Symbol,
 }
 
-/// Compares the published policies with the copy, policy by policy.
+/// Compares the published policies with the copy.
 pub(crate) fn differences(family: Family, published: &Facts, copy: &Facts) -> Vec<Difference> {
     let mut found = Vec::new();
-    // Of a tag that only one list has what it adds to the tag before it is enough.
+    // For a tag in only one list, report only its additions to the previous tag.
     let mut before = Policy::default();
     let all: BTreeSet<_> = published.keys().chain(copy.keys()).collect();
     for version in all {

@@ -1,4 +1,4 @@
-//! The project's own data file, as facts.
+//! Reads the project's data files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use wheel_audit::policy::{Arch, LibcVersion};
 
 use super::{Facts, Family, Policy, RefreshError};
 
-/// One data file, as far as auditwheel's lists have it.
+/// The part of a data file that auditwheel's lists contain.
 #[derive(Debug, Deserialize)]
 struct Table {
     #[serde(rename = "policy")]
@@ -16,7 +16,7 @@ struct Table {
     forbidden: Vec<Ban>,
 }
 
-/// What one policy adds to the one before it.
+/// The additions of a policy to the previous one.
 #[derive(Debug, Deserialize)]
 struct Added {
     #[serde(alias = "glibc", alias = "musl")]
@@ -30,7 +30,7 @@ struct Added {
     versions: BTreeMap<Arch, BTreeMap<String, Vec<String>>>,
 }
 
-/// Symbols that may not be used, until a policy lifts the ban.
+/// Forbidden symbols, up to a policy that allows them.
 #[derive(Debug, Deserialize)]
 struct Ban {
     library: String,
@@ -38,10 +38,10 @@ struct Ban {
     symbols: BTreeSet<String>,
 }
 
-/// Reads a data file: what each policy adds, made what each policy has.
+/// Reads a data file, and accumulates the additions of each policy.
 ///
 /// # Errors
-/// [`RefreshError::Copy`] where it is not in that form.
+/// [`RefreshError::Copy`] if it does not have this format.
 pub(crate) fn copy(family: Family, text: &str) -> Result<Facts, RefreshError> {
     let table: Table = toml::from_str(text)
         .map_err(|error| RefreshError::Copy(family.copy(), error.to_string()))?;

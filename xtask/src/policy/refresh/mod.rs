@@ -1,5 +1,5 @@
-//! The policies as auditwheel publishes them (`auditwheel/policy/manylinux-policy.json` and
-//! `musllinux-policy.json`), held against this project's copy of them, and that copy written anew.
+//! Compares auditwheel's policies (`auditwheel/policy/manylinux-policy.json` and `musllinux-policy.json`) with this
+//! project's copy, and updates the copy.
 
 mod compare;
 mod copy;
@@ -17,29 +17,29 @@ pub(super) use compare::{Difference, Kind, differences};
 pub(super) use copy::copy;
 pub(super) use text::data_file;
 
-/// The longest policy file that is read, in bytes; today's has 127,035.
+/// Maximum size of a policy file, in bytes. The current one has 127,035.
 pub(super) const MAX_POLICY: u64 = 8 << 20;
-/// So many names a list may have, counted anew for each policy; today's has some 10,000.
+/// Maximum number of names in a list, over all policies. The current one has about 10,000.
 const MAX_NAMES: usize = 500_000;
 
-/// Why a text is no list of policies, or not one that can be used.
+/// The reason why a text is not a usable list of policies.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum RefreshError {
-    /// It is not in auditwheel's form.
+    /// It does not have auditwheel's format.
     #[error("not a policy file of auditwheel: {0}")]
     Form(String),
-    /// Its policies cannot be written as what each adds to the one before it.
+    /// Its policies are not additions to the previous ones.
     #[error("{0}")]
     Shrinks(#[source] UserError),
-    /// An architecture that this program does not know.
+    /// An unknown architecture.
     #[error("{0}")]
     Arch(#[source] UserError),
-    /// The copy is not in the form of the data files.
+    /// The copy does not have the format of the data files.
     #[error("`{0}` cannot be read: {1}")]
     Copy(&'static str, String),
 }
 
-/// Which C library a list of policies is for.
+/// The C library of a list of policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     /// `manylinux_X_Y`.
@@ -52,7 +52,7 @@ impl Family {
     /// Both.
     pub(super) const ALL: [Self; 2] = [Self::Manylinux, Self::Musllinux];
 
-    /// What the tags begin with.
+    /// The prefix of the tags.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Manylinux => "manylinux",
@@ -60,7 +60,7 @@ impl Family {
         }
     }
 
-    /// The key that the data file has for the C library's version.
+    /// The key of the C library's version in the data file.
     fn libc(self) -> &'static str {
         match self {
             Self::Manylinux => "glibc",
@@ -85,15 +85,15 @@ impl Family {
     }
 }
 
-/// Every policy of a list, each with all that it allows and forbids.
+/// The policies of a list, each with everything that it allows and forbids.
 pub(super) type Facts = BTreeMap<LibcVersion, Policy>;
 
-/// One policy.
+/// A policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Policy {
     /// Older names: `manylinux2014`.
     pub aliases: BTreeSet<String>,
-    /// Symbol versions by architecture and prefix. An architecture without any is there with none.
+    /// Symbol versions by architecture and prefix. Includes architectures without any.
     pub versions: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// System libraries.
     pub libraries: BTreeSet<String>,
@@ -112,10 +112,10 @@ struct Published {
     blacklist: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Reads a policy file of auditwheel. `linux`, which promises nothing, is left out.
+/// Reads a policy file of auditwheel. Skips `linux`, which promises nothing.
 ///
 /// # Errors
-/// [`RefreshError::Form`] where it is none, names a policy of another family, or one twice.
+/// [`RefreshError::Form`] if it has another format, a policy of another family, or a policy twice.
 pub(super) fn published(family: Family, bytes: &[u8]) -> Result<Facts, RefreshError> {
     let wrong = |text: String| RefreshError::Form(text);
     if bytes.len() as u64 > MAX_POLICY {
@@ -126,23 +126,23 @@ pub(super) fn published(family: Family, bytes: &[u8]) -> Result<Facts, RefreshEr
     let mut facts = Facts::new();
     for each in list.into_iter().filter(|each| each.name != "linux") {
         let version = version(family, &each.name).ok_or_else(|| {
-            wrong(format!("`{}` is no {} policy", each.name.escape_debug(), family.word()))
+            wrong(format!("`{}` is not a {} policy", each.name.escape_debug(), family.word()))
         })?;
         if let Some(name) = each.names().find(|name| !is_plain(name)) {
-            return Err(wrong(format!("`{}` is no name", name.escape_debug())));
+            return Err(wrong(format!("`{}` is not a valid name", name.escape_debug())));
         }
         if facts.insert(version, each.policy()).is_some() {
             return Err(wrong(format!("there are two policies for {version}")));
         }
     }
     if facts.is_empty() {
-        return Err(wrong("it names no policy".to_owned()));
+        return Err(wrong("it contains no policies".to_owned()));
     }
     if carry_over(&mut facts) { Ok(facts) } else { Err(wrong("it has too many names".to_owned())) }
 }
 
 impl Published {
-    /// Every word in it that reaches a data file.
+    /// All names in it that reach a data file.
     fn names(&self) -> impl Iterator<Item = &String> {
         let prefixes = self.symbol_versions.values().flatten();
         let versions = prefixes.flat_map(|(prefix, all)| all.iter().chain([prefix]));
@@ -161,8 +161,8 @@ impl Published {
     }
 }
 
-/// An architecture that later policies no longer speak of (`ppc64` after `2_17`) keeps what it had: the
-/// system is still there, only nobody measured it anew. False where that takes too many names.
+/// Carries the versions of an architecture over to later policies that omit it (`ppc64` after `2_17`), because newer
+/// systems still have them. `false` if the names exceed the limit.
 fn carry_over(facts: &mut Facts) -> bool {
     let (mut earlier, mut names) = (BTreeMap::new(), 0_usize);
     for policy in facts.values_mut() {
@@ -187,7 +187,7 @@ fn version(family: Family, name: &str) -> Option<LibcVersion> {
     rest.replacen('_', ".", 1).parse().ok()
 }
 
-/// Architectures, libraries, symbols and versions are words; nothing else reaches a data file.
+/// Whether it is a valid name of an architecture, library, symbol or version. Other names must not reach a data file.
 fn is_plain(text: &str) -> bool {
     let plain = |each: char| each.is_ascii_alphanumeric() || "._+-@".contains(each);
     !text.is_empty() && text.len() < 200 && text.chars().all(plain)

@@ -14,7 +14,7 @@ fn data(family: Family) -> &'static str {
     }
 }
 
-/// The project's own facts, in auditwheel's form.
+/// The project's own facts, in auditwheel's format.
 fn as_published(family: Family) -> Value {
     let policy = |(version, policy): (LibcVersion, Policy)| {
         json!({
@@ -36,7 +36,7 @@ fn read(family: Family, value: &Value) -> Result<Facts, RefreshError> {
     published(family, value.to_string().as_bytes())
 }
 
-/// What the copy lacks of a published list, one line a difference.
+/// The differences of the copy from a published list, one per line.
 fn told(value: &Value) -> Vec<String> {
     let theirs = read(Family::Manylinux, value).unwrap();
     let ours = copy(Family::Manylinux, MANYLINUX).unwrap();
@@ -50,7 +50,7 @@ fn told(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_copy_has_what_it_has() {
+fn the_copy_equals_itself() {
     for family in Family::ALL {
         let theirs = read(family, &as_published(family)).unwrap();
         assert_eq!(differences(family, &theirs, &copy(family, data(family)).unwrap()), []);
@@ -58,7 +58,7 @@ fn the_copy_has_what_it_has() {
 }
 
 #[test]
-fn a_new_tag_and_what_it_adds_are_told() {
+fn a_new_tag_and_its_additions_are_reported() {
     let mut list = as_published(Family::Manylinux);
     let mut newer = list.as_array().unwrap().last().unwrap().clone();
     newer["name"] = "manylinux_2_42".into();
@@ -76,7 +76,7 @@ fn a_new_tag_and_what_it_adds_are_told() {
 }
 
 #[test]
-fn every_sort_of_difference_is_told() {
+fn every_kind_of_difference_is_reported() {
     let mut list = as_published(Family::Manylinux);
     let last = list.as_array_mut().unwrap().last_mut().unwrap();
     last["aliases"] = json!(["manylinux2041"]);
@@ -101,7 +101,7 @@ fn every_sort_of_difference_is_told() {
 }
 
 #[test]
-fn an_architecture_without_a_later_policy_keeps_what_it_had() {
+fn an_architecture_without_a_later_policy_keeps_its_versions() {
     let mut list = as_published(Family::Manylinux);
     for policy in list.as_array_mut().unwrap() {
         if !["linux", "manylinux_2_17"].contains(&policy["name"].as_str().unwrap()) {
@@ -112,7 +112,7 @@ fn an_architecture_without_a_later_policy_keeps_what_it_had() {
 }
 
 #[test]
-fn what_is_written_says_what_was_read() {
+fn written_policies_are_read_back_unchanged() {
     for family in Family::ALL {
         let mut list = as_published(family);
         let mut newer = list.as_array().unwrap().last().unwrap().clone();
@@ -137,13 +137,13 @@ fn what_is_written_says_what_was_read() {
             "in their order"
         );
         let keys = |text: &str| text.lines().filter(|line| line.starts_with("built_in")).count();
-        assert_eq!(keys(&text), keys(data(family)), "what stands above the policies stays");
+        assert_eq!(keys(&text), keys(data(family)), "keys before the policies are kept");
         assert!(text.lines().all(|line| line.len() <= 120), "{text}");
     }
 }
 
 #[test]
-fn what_the_form_cannot_say_is_refused() {
+fn policies_that_the_format_cannot_express_are_rejected() {
     let write = |change: &dyn Fn(&mut Value)| {
         let mut list = as_published(Family::Manylinux);
         change(list.as_array_mut().unwrap().last_mut().unwrap());
@@ -157,11 +157,11 @@ fn what_the_form_cannot_say_is_refused() {
     let arch = write(&|last| last["symbol_versions"]["mips64"] = json!({}));
     assert!(arch.contains("`mips64`"), "{arch}");
     let again = write(&|last| last["blacklist"]["libz.so.1"] = json!(["uncompress2"]));
-    assert!(again.contains("`uncompress2` of `libz.so.1` is forbidden anew"), "{again}");
+    assert!(again.contains("`uncompress2` of `libz.so.1`"), "{again}");
 }
 
 #[test]
-fn strange_bytes_are_refused() {
+fn arbitrary_bytes_are_rejected() {
     let whole = as_published(Family::Manylinux).to_string();
     let named = |from: &str, to: &str| whole.replacen(from, to, 1);
     for text in [

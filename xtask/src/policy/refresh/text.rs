@@ -1,4 +1,4 @@
-//! The data file: what each policy adds to the one before it.
+//! Writes a data file with the additions of each policy to the previous one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,14 +9,14 @@ use wheel_audit::UserError;
 use super::{Facts, Family, Policy, RefreshError};
 use wheel_audit::policy::{Arch, LibcVersion, SymbolVersion};
 
-/// Lines are broken at this width.
+/// Maximum width of a line.
 const WIDTH: usize = 110;
 
-/// The data file for `facts`, as published by auditwheel `release`. What stands before the first
-/// policy in the file so far, `before`, stays, with the release named anew.
+/// The data file for `facts` of auditwheel `release`. Keeps the text before the first policy of the current file,
+/// `before`, with the new release.
 ///
 /// # Errors
-/// [`RefreshError::Shrinks`] where a policy lacks what an older one has.
+/// [`RefreshError::Shrinks`] if a policy lacks names of an older one.
 pub(crate) fn data_file(
     family: Family,
     facts: &Facts,
@@ -30,7 +30,7 @@ pub(crate) fn data_file(
         grows(&tag, &earlier, policy)?;
         if let Some(arch) = policy.versions.keys().find(|arch| arch.parse::<Arch>().is_err()) {
             return Err(RefreshError::Arch(
-                UserError::new(format!("`{arch}` is no architecture that is known here"))
+                UserError::new(format!("unknown architecture `{arch}`"))
                     .hint("add it to `xtask/crates/wheel-audit/src/policy/arch.rs` first"),
             ));
         }
@@ -74,7 +74,7 @@ fn added_versions(
         let before = earlier.and_then(|earlier| earlier.get(prefix));
         let added = all.iter().filter(|name| before.is_none_or(|before| !before.contains(*name)));
         let mut added: Vec<String> = added.cloned().collect();
-        // Numbers in their order, then the other names.
+        // Numbers in order, then the other names.
         added.sort_by_key(|name| {
             (
                 name.parse::<SymbolVersion>().is_err(),
@@ -89,7 +89,7 @@ fn added_versions(
     }
 }
 
-/// `key = ["a", "b"]`, on several lines where one is too short; nothing where there are no names.
+/// `key = ["a", "b"]`, on several lines if necessary. Empty without names.
 fn list(text: &mut String, key: &str, names: &[String]) {
     if names.is_empty() {
         return;
@@ -116,7 +116,7 @@ fn list(text: &mut String, key: &str, names: &[String]) {
 fn shrinks(what: String) -> RefreshError {
     RefreshError::Shrinks(
         UserError::new(what)
-            .hint("the data file holds what each policy adds, so its form has to change first"),
+            .hint("the data file contains only additions, so extend its format first"),
     )
 }
 
@@ -139,7 +139,7 @@ fn grows(tag: &str, earlier: &Policy, policy: &Policy) -> Result<(), RefreshErro
     Ok(())
 }
 
-/// Each ban begins with the first policy and ends with one of them, or never.
+/// The bans. Each starts with the first policy, and ends with a later policy or never.
 fn bans(text: &mut String, facts: &Facts) -> Result<(), RefreshError> {
     let mut bans: BTreeMap<(&str, Option<LibcVersion>), BTreeSet<&str>> = BTreeMap::new();
     let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
@@ -156,12 +156,12 @@ fn bans(text: &mut String, facts: &Facts) -> Result<(), RefreshError> {
             until.is_some_and(|until| *version >= until) && bans_it(policy)
         };
         if facts.iter().any(later) {
-            let what = format!("`{symbol}` of `{library}` is forbidden anew by a later policy");
+            let what = format!("a later policy forbids `{symbol}` of `{library}` again");
             return Err(shrinks(what));
         }
         bans.entry((library, until)).or_default().insert(symbol);
     }
-    // A ban without an end comes last.
+    // Bans without an end come last.
     let mut bans: Vec<_> = bans.into_iter().collect();
     bans.sort_by_key(|((library, until), _)| (*library, until.is_none(), *until));
     for ((library, until), symbols) in bans {

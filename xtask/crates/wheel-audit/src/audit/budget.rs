@@ -1,4 +1,4 @@
-//! Limits the memory for the names in a wheel's ELF files: a few bytes of a malicious file can stand for
+//! Limits the memory for the names in a wheel's ELF files: a few bytes of a malicious file can encode
 //! thousands of overlapping names.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

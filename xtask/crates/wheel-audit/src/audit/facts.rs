@@ -60,7 +60,7 @@ pub(super) struct WheelNeeds {
     /// The archive is unreadable, so no installer accepts the wheel.
     pub(super) is_unreadable: bool,
     /// A file has a marker for newer x86-64 processors, so glibc rejects it on older ones. auditwheel assigns no
-    /// manylinux or musllinux tag to such a wheel (`_get_machine_policy`).
+    /// manylinux or musllinux tag to such wheels (`_get_machine_policy`).
     pub(super) is_marked: bool,
     /// The architecture. `None` without machine code, or if it is unknown.
     pub(super) arch: Option<Arch>,

@@ -1,10 +1,10 @@
-//! Why two builds of one file differ: what the strings on both sides suggest.
+//! The likely cause of a difference between two builds of a file, from the strings on both sides.
 
 use serde::{Deserialize, Serialize};
 
 use crate::text::shown;
 
-/// Maximum number of characters of a string that a detail quotes.
+/// Maximum length of a quoted string, in characters.
 const MAX_QUOTED: usize = 120;
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -15,23 +15,23 @@ const MONTHS: [&str; 12] =
 pub enum Cause {
     /// One wheel has a file that the other lacks.
     Files,
-    /// A date or time of the build: `__DATE__`, `__TIME__`, a stamp of a generator.
+    /// A date or time of the build: `__DATE__`, `__TIME__`, a generator's timestamp.
     Date,
     /// The name of the machine.
     Host,
     /// A path that differs between the builds.
     Path,
-    /// The build id alone: the linker does not make it of the content.
+    /// Only the build id, which does not depend on the content.
     BuildId,
-    /// The same parts in another order: order of linking, of directory entries, of parallel jobs.
+    /// The same parts in another order: link order, directory entries, parallel jobs.
     Order,
-    /// The same words in another order within a line: a set or dictionary of a generator.
+    /// The same words in another order within a line: a generator's set or dictionary.
     HashOrder,
     /// Only debug information differs.
     DebugInfo,
     /// Another compiler.
     Compiler,
-    /// Other content, for a reason that the bytes do not show.
+    /// Other content, for an unknown reason.
     Content,
     /// Times of the archive's members.
     ArchiveTime,
@@ -39,19 +39,19 @@ pub enum Cause {
     ArchiveMode,
     /// The order of the archive's members.
     ArchiveOrder,
-    /// The form of the archive: compression, extra fields, folders, comments.
+    /// The format of the archive: compression, extra fields, folders, comments.
     ArchiveForm,
 }
 
 impl Cause {
-    /// The cause for people.
+    /// The cause for reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Files => "other files",
             Self::Date => "date or time of the build",
             Self::Host => "host name",
             Self::Path => "build path",
-            Self::BuildId => "build id alone",
+            Self::BuildId => "only the build id",
             Self::Order => "order of parts",
             Self::HashOrder => "hash order in generated code",
             Self::DebugInfo => "debug information",
@@ -60,20 +60,20 @@ impl Cause {
             Self::ArchiveTime => "times in the archive",
             Self::ArchiveMode => "modes in the archive",
             Self::ArchiveOrder => "order in the archive",
-            Self::ArchiveForm => "form of the archive",
+            Self::ArchiveForm => "format of the archive",
         }
     }
 }
 
-/// What the caller knows of both builds.
+/// Facts about both builds from the caller.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Builds<'a> {
-    /// The name of the machine of each build; empty where it is unknown.
+    /// The host name of each build. Empty if unknown.
     pub hosts: [&'a str; 2],
 }
 
 impl Builds<'_> {
-    /// The cause that two texts suggest, each of one build and not of the other.
+    /// The likely cause of two texts that occur in only one of the builds each.
     pub(super) fn cause(self, first: &str, second: &str) -> Option<Cause> {
         let texts = [first, second];
         let has_host = |at: usize| !self.hosts[at].is_empty() && texts[at].contains(self.hosts[at]);
@@ -95,7 +95,7 @@ pub(super) fn quoted(first: &str, second: &str) -> String {
     format!("`{}` / `{}`", shown(&cut(first)), shown(&cut(second)))
 }
 
-/// Whether a text has a date (`Nov 30 2026`, `2026-11-30`), a time (`12:34:56`) or seconds since 1970.
+/// Whether a text contains a date (`Nov 30 2026`, `2026-11-30`), a time (`12:34:56`) or seconds since 1970.
 fn has_date(text: &str) -> bool {
     let shape: Vec<u8> =
         text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte }).collect();
@@ -110,7 +110,7 @@ fn has_date(text: &str) -> bool {
     has(b"00:00:00") || has(b"0000-00-00") || has(b"0000/00/00") || has_month() || has_epoch()
 }
 
-/// Whether a text has a path of two folders at least.
+/// Whether a text contains a path with at least two folders.
 fn has_path(text: &str) -> bool {
     text.split(char::is_whitespace).any(|word| word.matches('/').count() > 1)
 }

@@ -1,4 +1,4 @@
-//! How the content of one member differs: by line for text, by section for ELF files, else by the first byte.
+//! Compares the content of a member: by line for text, by section for ELF files, otherwise by the first byte.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::cause::{Builds, Cause, quoted};
 use super::sections::sections;
 use super::strings::{Strings, strings};
 
-/// What differs in a member.
+/// A difference in a member.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Section of an ELF file.
+    /// The section of an ELF file.
     pub(super) section: Option<String>,
     pub(super) cause: Cause,
     pub(super) detail: String,
@@ -18,12 +18,12 @@ pub(super) struct Found {
 }
 
 const BUILD_ID: &str = ".note.gnu.build-id";
-/// Maximum number of sections that are named for each member.
+/// Maximum number of reported sections per member.
 const MAX_SECTIONS: usize = 20;
-/// Largest part that is searched for strings, in bytes.
+/// Maximum size of a part that is searched for strings, in bytes.
 const MAX_SEARCHED: usize = 8 << 20;
 
-/// The differences of two members, which differ.
+/// The differences of two unequal members.
 pub(super) fn differences(first: &[u8], second: &[u8], builds: Builds<'_>) -> Vec<Found> {
     if let (Some(first), Some(second)) = (text(first), text(second)) {
         return vec![of_texts(first, second, builds)];
@@ -49,7 +49,7 @@ fn of_texts(first: &str, second: &str, builds: Builds<'_>) -> Found {
     let mut lines = (1..).zip(first.lines().zip(second.lines()));
     let Some((number, (left, right))) = lines.find(|(_, (left, right))| left != right) else {
         let counts = [first, second].map(|text| text.lines().count());
-        let detail = format!("{} / {} lines, or other ends of lines", counts[0], counts[1]);
+        let detail = format!("{} / {} lines, or other line endings", counts[0], counts[1]);
         return found(Cause::Content, detail);
     };
     let detail = format!("line {number}: {}", quoted(left, right));
@@ -99,7 +99,7 @@ fn of_sections(
     for each in &mut all {
         match each.section.as_deref() {
             Some(BUILD_ID) => {
-                // It is a hash of the content, so it follows where that differs.
+                // It is a hash of the content, so it follows from other differences.
                 each.cause = Cause::BuildId;
                 each.follows = !alone;
             }
@@ -110,7 +110,7 @@ fn of_sections(
             _ => {}
         }
     }
-    // Causes that say something come first: code moves with each string that is longer.
+    // Specific causes come first: code moves if a string is longer.
     all.sort_by_key(|each| (each.follows, each.cause == Cause::Content));
     all.truncate(MAX_SECTIONS);
     all
@@ -125,7 +125,7 @@ fn only(name: &str, side: &str) -> Found {
     Found { section: Some(name.to_owned()), ..found(Cause::Content, detail) }
 }
 
-/// The difference of two runs of bytes, by the strings in them.
+/// The difference of two byte sequences, by the strings in them.
 fn of_bytes(section: Option<&str>, first: &[u8], second: &[u8], builds: Builds<'_>) -> Found {
     let section = section.map(str::to_owned);
     let named = |cause, detail| Found { section: section.clone(), cause, detail, follows: false };

@@ -1,6 +1,6 @@
-//! Two wheels of one name: whether they are the same to the byte, and if not, where and why they differ.
+//! Compares two wheels of the same name byte by byte, and explains their differences.
 //!
-//! Pure but for reading both files. Nothing in them is trusted: what is held and what is reported has limits.
+//! Pure except for reading both files. The files are not trusted, so memory and reports are limited.
 
 mod cause;
 mod content;
@@ -20,18 +20,18 @@ use crate::digest;
 use crate::text::shown;
 use crate::wheel::{ArchiveError, ArchiveProblem, Entry, MemberError, SharedFile, WheelArchive};
 
-/// Largest member that is explained; of a larger one only the fact that it differs is reported.
+/// Maximum size of a member that is explained, in bytes.
 const MAX_EXPLAINED: u64 = 64 << 20;
-/// Maximum number of differences that are reported.
+/// Maximum number of reported differences.
 const MAX_DIFFERENCES: usize = 500;
 
-/// Why two wheels cannot be compared.
+/// The reason why two wheels cannot be compared.
 #[derive(Debug, Error)]
 pub enum CompareError {
-    /// A file cannot be read.
+    /// A file is unreadable.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// A file is no archive that can be read.
+    /// A file is not a readable archive.
     #[error("`{file}`: {source}")]
     Archive {
         /// The file.
@@ -39,7 +39,7 @@ pub enum CompareError {
         /// Why.
         source: ArchiveError,
     },
-    /// Reading its members would cost more than its size lets expect.
+    /// An archive is a decompression bomb.
     #[error("`{file}`: {problem}")]
     Problem {
         /// The file.
@@ -47,7 +47,7 @@ pub enum CompareError {
         /// The problem.
         problem: ArchiveProblem,
     },
-    /// A member cannot be read.
+    /// A member is unreadable.
     #[error("`{file}`: `{member}`: {source}")]
     Member {
         /// The file.
@@ -59,10 +59,10 @@ pub enum CompareError {
     },
 }
 
-/// One difference of two wheels.
+/// A difference of two wheels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// The member; `None` for the archive itself.
+    /// The member. `None` for the archive itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
     /// The section of an ELF file.
@@ -70,9 +70,9 @@ pub struct Difference {
     pub section: Option<String>,
     /// The likely cause.
     pub cause: Cause,
-    /// What is on both sides.
+    /// The content on both sides.
     pub detail: String,
-    /// Whether it follows from other differences: hashes in `RECORD`, a build id of the content.
+    /// Whether it follows from other differences: hashes in `RECORD`, a build id that depends on the content.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub follows: bool,
 }
@@ -86,7 +86,7 @@ pub struct Side {
     pub sha256: String,
 }
 
-/// How two wheels compare.
+/// The comparison of two wheels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Whether they have the same bytes.
@@ -95,7 +95,7 @@ pub struct Comparison {
     pub first: Side,
     /// The second wheel.
     pub second: Side,
-    /// The differences by member; those that follow from others come last.
+    /// The differences by member. Those that follow from others come last.
     pub differences: Vec<Difference>,
     /// Number of further differences.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -107,10 +107,10 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// Compares two wheels. `builds` is what the caller knows of how they were built.
+/// Compares two wheels. `builds` are facts about their builds.
 ///
 /// # Errors
-/// [`CompareError`] if one of them cannot be read.
+/// [`CompareError`] if one of them is unreadable.
 pub fn compare(
     first: &Utf8Path,
     second: &Utf8Path,
@@ -158,7 +158,7 @@ impl<'a> Opened<'a> {
         &self.archive.entries()[index]
     }
 
-    /// Hash of a member, and its content if it is small enough.
+    /// The hash of a member, and its content if it is small enough.
     fn read(&mut self, index: usize) -> Result<([u8; 32], Vec<u8>), CompareError> {
         let is_small = self.entry(index).size <= MAX_EXPLAINED;
         let (mut hasher, mut bytes) = (Sha256::new(), Vec::new());
@@ -248,7 +248,7 @@ impl Pair<'_> {
         Ok(found.into_iter().map(difference).collect())
     }
 
-    /// What differs of the archives apart from content: once for each cause, with the first member as an example.
+    /// Differences of the archives apart from content: one per cause, with the first member as an example.
     fn archive(&self, common: &[(String, usize, usize)]) -> Vec<Difference> {
         let mut all = Vec::new();
         let mut facts = |cause, fact: &dyn Fn(&Entry) -> String| {

@@ -1,4 +1,4 @@
-//! The sections of an ELF file by name. The bytes are a stranger's: what does not add up has no sections.
+//! Reads the sections of an ELF file by name. Invalid headers have no sections.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use goblin::{
 const MAX_SECTIONS: usize = 4_096;
 const MAX_NAME: usize = 200;
 
-/// The sections that have bytes in the file; `None` if it has none that can be read. Several of one name count as
-/// the first one.
+/// The sections with bytes in the file. `None` if they are unreadable. Of several with the same name, the first one
+/// counts.
 pub(super) fn sections(bytes: &[u8]) -> Option<BTreeMap<String, &[u8]>> {
     let header = Elf::parse_header(bytes).ok()?;
     let is_wide = header.e_ident[EI_CLASS] == ELFCLASS64;
@@ -35,7 +35,7 @@ pub(super) fn sections(bytes: &[u8]) -> Option<BTreeMap<String, &[u8]>> {
     for section in table.iter().filter(|it| it.sh_type != SHT_NOBITS && it.sh_size > 0) {
         let content = part(bytes, section.sh_offset, section.sh_size)?;
         total += content.len();
-        // Sections that overlap would be compared again and again.
+        // Overlapping sections would be compared repeatedly.
         if total > bytes.len() {
             return None;
         }

@@ -1,19 +1,19 @@
-//! The strings in two runs of bytes, as `strings` prints them.
+//! Compares the strings in two byte sequences, as `strings` prints them.
 
 use std::collections::BTreeMap;
 
-/// Minimum number of characters of a string.
+/// Minimum length of a string, in characters.
 const LEAST: usize = 4;
-/// Maximum number of pairs that are looked at.
+/// Maximum number of compared pairs.
 const MAX_PAIRS: usize = 50;
 
-/// How the strings on both sides differ.
+/// The difference of the strings on both sides.
 pub(super) enum Strings {
-    /// They are the same, in the same order.
+    /// The same strings in the same order.
     Same,
-    /// They are the same in another order; the first ones that differ.
+    /// The same strings in another order, with the first different pair.
     Moved(String, String),
-    /// Some are on one side alone: in pairs, as long as both sides have some.
+    /// Strings on only one side, in pairs.
     Other(Vec<(String, String)>),
 }
 
@@ -32,7 +32,7 @@ pub(super) fn strings(first: &[u8], second: &[u8]) -> Strings {
     Strings::Other(pairs)
 }
 
-/// Strings of the one side and of the other that the opposite side lacks.
+/// The strings of each side that the other side lacks.
 fn pairs(left: &[&[u8]], right: &[&[u8]]) -> Vec<(String, String)> {
     let (mut left_only, mut right_only) = (without(left, right), without(right, left));
     let length = left_only.len().max(right_only.len()).min(MAX_PAIRS);
@@ -41,7 +41,7 @@ fn pairs(left: &[&[u8]], right: &[&[u8]]) -> Vec<(String, String)> {
     left_only.iter().zip(&right_only).map(|(left, right)| (text(left), text(right))).collect()
 }
 
-/// The strings of `these` that `others` have less often, in order.
+/// The strings of `these` that occur less often in `others`, in order.
 fn without<'a>(these: &[&'a [u8]], others: &[&[u8]]) -> Vec<&'a [u8]> {
     let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
     for other in others {

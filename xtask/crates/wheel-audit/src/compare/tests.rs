@@ -9,7 +9,7 @@ use crate::wheel::testing::{Fixture, Folder};
 const NAME: &str = "pkg-1.0-cp311-cp311-linux_x86_64.whl";
 const BUILDS: Builds<'_> = Builds { hosts: ["alpha-host", "beta-host"] };
 
-/// An ELF file of these sections, which nobody could load.
+/// An ELF file with these sections, which no loader accepts.
 fn elf(sections: &[(&str, &[u8])]) -> Vec<u8> {
     let mut names = b"\0.shstrtab\0".to_vec();
     let (mut content, mut table) = (Vec::new(), vec![0; 64]);
@@ -46,7 +46,7 @@ fn compared(first: &Fixture, second: &Fixture) -> Comparison {
     compare(&first.write(left.path()), &second.write(right.path()), BUILDS).unwrap()
 }
 
-/// The causes of differences of two wheels that have these bytes as `name`, apart from those that follow.
+/// The causes of differences of two wheels with these bytes as `name`, except those that follow from others.
 fn causes(name: &str, first: &[u8], second: &[u8]) -> Vec<(Option<String>, Cause)> {
     let wheel = |bytes: &[u8]| Fixture::new(NAME).with(name, bytes);
     let comparison = compared(&wheel(first), &wheel(second));
@@ -73,7 +73,7 @@ fn the_same_wheel_is_identical() {
 }
 
 #[test]
-fn texts_are_explained_by_their_first_line_that_differs() {
+fn texts_are_explained_by_their_first_different_line() {
     for (first, second, cause) in [
         ("same\nBuilt Nov 30 2026 12:00:00\n", "same\nBuilt Jan  3 2028 01:02:03\n", Cause::Date),
         ("host = alpha-host\n", "host = beta-host\n", Cause::Host),
@@ -96,7 +96,7 @@ fn elf_files_are_explained_by_section() {
     let text: (&str, &[u8]) = (".text", b"\x90\xc3");
     let id = |byte: u8| [0, 0, 0, byte];
     let named = |name: &str, cause: Cause| vec![(name.to_owned(), cause)];
-    // The build id alone, and one that follows from the content.
+    // Only the build id, and a build id that follows from the content.
     let found = of_sections(
         &[text, (".note.gnu.build-id", &id(1))],
         &[text, (".note.gnu.build-id", &id(2))],
@@ -126,11 +126,11 @@ fn elf_files_are_explained_by_section() {
 }
 
 #[test]
-fn sections_without_bytes_do_not_count_and_none_overlap() {
+fn sections_without_bytes_and_overlapping_sections_do_not_count() {
     let file = elf(&[(".text", b"\x90\xc3"), (".bss", b"bytes")]);
     let names =
         |file: &[u8]| sections::sections(file).map(|found| found.into_keys().collect::<Vec<_>>());
-    // The headers follow each other at the end: an empty one, `.text`, `.bss`, the names.
+    // The headers at the end: an empty one, `.text`, `.bss`, the names.
     let (text, bss) = (file.len() - 3 * 64, file.len() - 2 * 64);
     assert_eq!(names(&file), Some([".bss", ".shstrtab", ".text"].map(str::to_owned).to_vec()));
     let mut empty = file.clone();
@@ -146,7 +146,7 @@ fn sections_without_bytes_do_not_count_and_none_overlap() {
 }
 
 #[test]
-fn other_files_and_their_record() {
+fn additional_files_and_their_record_are_reported() {
     let wheel = Fixture::new(NAME);
     let comparison = compared(&wheel, &Fixture::new(NAME).with("more.py", ""));
     let found: Vec<_> = comparison.differences.iter().map(|it| (it.cause, it.follows)).collect();
@@ -154,7 +154,7 @@ fn other_files_and_their_record() {
 }
 
 #[test]
-fn archives_alone_are_explained() {
+fn differences_of_archives_without_content_are_explained() {
     let (left, right) = (Folder::new(), Folder::new());
     let wheel =
         |names: [&str; 2]| names.iter().fold(Fixture::new(NAME), |it, name| it.with(name, ""));
@@ -165,7 +165,7 @@ fn archives_alone_are_explained() {
         own.map(|it| it.cause).collect::<Vec<_>>()
     };
     let finished = |time| finish(&path, right.path(), Some("linux_x86_64"), time).unwrap();
-    // Its metadata was in the other order, and RECORD lists it so.
+    // The metadata had another order, which RECORD follows.
     let canonical = causes(&finished(Some(0)));
     assert!(
         canonical.contains(&Cause::ArchiveTime) && canonical.contains(&Cause::ArchiveOrder),
@@ -187,7 +187,7 @@ fn archives_alone_are_explained() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error() {
+fn unreadable_wheels_are_errors() {
     let folder = Folder::new();
     let wheel = Fixture::new(NAME).with("a.py", "a").write(folder.path());
     let other = folder.path().join("other.whl");

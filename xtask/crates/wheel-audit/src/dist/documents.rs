@@ -1,7 +1,7 @@
-//! The two documents beside each wheel that say what it was made from: their names, and what each says of it.
+//! The two documents of each wheel: names and constants.
 //!
-//! `NAME.whl.cdx.json` is a `CycloneDX` bill of materials, `NAME.whl.provenance.json` an in-toto statement with a SLSA
-//! provenance predicate. Neither is signed: both are checked against the wheel, the manifest and `build-info.json`.
+//! `NAME.whl.cdx.json` is a `CycloneDX` SBOM, `NAME.whl.provenance.json` an in-toto statement with a SLSA provenance
+//! predicate. Neither is signed. `check` compares both with the wheel, the manifest and `build-info.json`.
 
 use std::fmt::Write as _;
 
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::wheel::WheelName;
 
-/// What the name of each document has after the wheel's.
+/// The suffixes of the documents, after the wheel's file name.
 pub const DOCUMENTS: [&str; 2] = [BOM, PROVENANCE];
-/// The bill of materials.
+/// The SBOM.
 pub const BOM: &str = ".cdx.json";
 /// The provenance.
 pub const PROVENANCE: &str = ".provenance.json";
-/// Type of the statement.
+/// The type of the statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
-/// Type of its predicate.
+/// The type of its predicate.
 pub const PREDICATE_TYPE: &str = "https://slsa.dev/provenance/v1";
-/// What a wheel's build is, for readers of its provenance: the meaning of the parameters.
+/// The build type in the provenance, which defines the meaning of its parameters.
 pub const BUILD_TYPE: &str = "urn:wheel-build:wheel:v1";
-/// Version of `CycloneDX`.
+/// The version of `CycloneDX`.
 pub const BOM_VERSION: &str = "1.6";
 
-/// What a dependency is to the build: the annotation `role` in the provenance.
+/// The role of a dependency in the build: the annotation `role` in the provenance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -35,7 +35,7 @@ pub enum Role {
     Lock,
     /// The base image.
     BaseImage,
-    /// A build requirement, installed beside the build backend.
+    /// A build requirement.
     BuildRequirement,
     /// A Rust crate.
     Crate,
@@ -45,36 +45,36 @@ pub enum Role {
     Tool,
     /// A package of the build container's system.
     SystemPackage,
-    /// One that this version does not know.
+    /// An unknown role.
     #[serde(other)]
     Other,
 }
 
-/// The file name or path of both documents of a wheel.
+/// The file names or paths of both documents of a wheel.
 pub fn documents_of(wheel: &str) -> [String; 2] {
     DOCUMENTS.map(|end| format!("{wheel}{end}"))
 }
 
-/// The wheel that a file name or path is a document of; `None` for other files.
+/// The wheel of a document, by file name or path. `None` for other files.
 pub fn documented(path: &str) -> Option<&str> {
     let wheel = DOCUMENTS.iter().find_map(|end| path.strip_suffix(end))?;
     (Utf8Path::new(wheel).extension() == Some("whl")).then_some(wheel)
 }
 
-/// The package URL of a wheel by its file name, as the type `pypi` of the specification has it.
+/// The package URL of a wheel with this file name (type `pypi` of the specification).
 pub fn wheel_purl(file: &str) -> Option<String> {
     let name = WheelName::parse(file).ok()?;
     let (project, version) = (project(&name.distribution), escaped(&name.version));
     Some(format!("pkg:pypi/{project}@{version}?file_name={}", escaped(file)))
 }
 
-/// The normal form of a project's name (PEP 503).
+/// The normalized name of a project (PEP 503).
 pub fn project(name: &str) -> String {
     let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
-/// A part of a package URL: what is neither a letter, a digit, nor one of `.-_~:` is percent-encoded.
+/// Percent-encodes a part of a package URL, except letters, digits and `.-_~:`.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_has_the_name_of_its_wheel_and_a_wheel_its_purl() {
+    fn names_of_documents_and_package_urls_follow_the_wheel() {
         let file = "Zope.Interface-1.0+cu12-py3-none-any.whl";
         for name in documents_of(&format!("t-amd64/{file}")) {
             assert_eq!(documented(&name), Some(&*format!("t-amd64/{file}")));

@@ -1,18 +1,18 @@
-//! `dist/manifest.json`: every file of every target once.
+//! `dist/manifest.json`, which lists every file of every target once.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Version of the manifest's shape.
+/// Version of the manifest's format.
 pub const SCHEMA_VERSION: u32 = 1;
-/// Its name in `dist/`.
+/// Its file name.
 pub const MANIFEST: &str = "manifest.json";
 
-/// What `dist/` holds.
+/// The content of `dist/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of this shape.
+    /// Version of the format.
     pub schema_version: u32,
     /// The files, sorted by path.
     pub files: Vec<Entry>,
@@ -24,21 +24,21 @@ impl Default for Manifest {
     }
 }
 
-/// One file of `dist/`.
+/// A file of `dist/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Relative to `dist/`, with `/`.
+    /// The path relative to `dist/`, with `/`.
     pub path: String,
     /// SHA-256, 64 hexadecimal digits.
     pub sha256: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// What it is.
+    /// The kind.
     #[serde(flatten)]
     pub kind: Kind,
 }
 
-/// What a file of `dist/` is.
+/// The kind of a file of `dist/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Kind {
@@ -46,15 +46,15 @@ pub enum Kind {
     Wheel {
         /// Target name.
         target: String,
-        /// Platform in the engine's words.
+        /// The engine's name of the platform: `linux/amd64`.
         platform: String,
-        /// `pass`: nothing else is let in.
+        /// Always `pass`.
         verdict: String,
-        /// The interpreters it was built for: several share one abi3 or pure wheel.
+        /// The builds, one per interpreter. Several interpreters share one abi3 or pure wheel.
         builds: Vec<WheelBuild>,
-        /// glibc (or musl) that its symbols need, or `none`.
+        /// The glibc (or musl) that its symbols need, or `none`.
         floor: String,
-        /// The libraries that were put into it.
+        /// The bundled libraries.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         grafted: Vec<Grafted>,
     },
@@ -62,19 +62,19 @@ pub enum Kind {
     Metadata,
 }
 
-/// A library that auditwheel put into a wheel.
+/// A library that auditwheel bundled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grafted {
-    /// Its name as the wheel needed it: `libffi.so.8`.
+    /// Its name in `DT_NEEDED`: `libffi.so.8`.
     pub library: String,
     /// Its file in the wheel.
     pub file: String,
-    /// The file of the build container that it is a copy of.
+    /// The original file in the build container.
     pub from: String,
-    /// The system package of that file; `None` for a library that the build made itself.
+    /// The system package of that file. `None` for a library that the build compiled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
-    /// Version of the package.
+    /// The version of the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
@@ -90,38 +90,38 @@ impl std::fmt::Display for Grafted {
     }
 }
 
-/// One interpreter's build of a wheel.
+/// The build of a wheel for one interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WheelBuild {
-    /// Interpreter tag.
+    /// The interpreter tag.
     pub interpreter: String,
-    /// The interpreter that built the wheel, where it is another one: this one tested that very wheel.
+    /// The interpreter that built the wheel, if it is another one. This interpreter only tested the wheel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub built_by: Option<String>,
-    /// Key of the job that made it.
+    /// The key of its job.
     pub job: String,
-    /// The base image that it was made in; without it, it counts as made in another.
+    /// The base image of the build. Without it, the wheel counts as built in another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<BaseUsed>,
-    /// What the smoke test with this interpreter said.
+    /// The outcome of the smoke test with this interpreter.
     pub smoke: Smoke,
-    /// Outcome of the package's own tests with this interpreter.
+    /// The outcome of the package tests with this interpreter.
     #[serde(default, skip_serializing_if = "Tests::is_none")]
     pub tests: Tests,
     /// Whether `reproduce` built the same bytes again.
     #[serde(default, skip_serializing_if = "Reproduced::is_unknown")]
     pub reproduced: Reproduced,
-    /// Whether another machine's manifest says so, and nothing here has checked it (`collect`).
+    /// Whether the outcomes come from another machine's manifest, unverified (`collect`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
 }
 
-/// The base image that a wheel was really made in.
+/// The base image of a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseUsed {
     /// Its digest.
     pub digest: String,
-    /// Where it came from, in the words of `build-info.json`.
+    /// Its origin, as in `build-info.json`.
     pub origin: String,
 }
 
@@ -131,12 +131,12 @@ pub struct BaseUsed {
 pub enum Smoke {
     /// Installed and ran in a clean container.
     Passed,
-    /// Left out on request (`--no-smoke`).
+    /// Skipped (`--no-smoke`).
     Skipped,
 }
 
 impl Smoke {
-    /// The outcome for tables, marked where it is only `claimed`.
+    /// The outcome for tables, marked if it is only `claimed`.
     pub fn text(self, claimed: bool) -> String {
         let word = match self {
             Self::Passed => "passed",
@@ -146,11 +146,11 @@ impl Smoke {
     }
 }
 
-/// Outcome of the package's own tests (`[test]`).
+/// The outcome of the package tests (`[test]`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tests {
-    /// There are none.
+    /// The package has no tests.
     #[default]
     None,
     /// Skipped (`[test] skip`, `--no-smoke`).
@@ -175,16 +175,16 @@ impl Tests {
     }
 }
 
-/// Whether further builds in other circumstances gave the same bytes.
+/// Whether further builds in other circumstances had the same bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reproduced {
-    /// Nobody built it again.
+    /// Not built again.
     #[default]
     Unknown,
-    /// Two further builds gave the same bytes.
+    /// Two further builds had the same bytes.
     Identical,
-    /// One of them gave other bytes.
+    /// A further build had other bytes.
     Different,
 }
 
@@ -196,12 +196,12 @@ impl Reproduced {
 }
 
 impl Entry {
-    /// The build of one interpreter, where this is its wheel.
+    /// The build for an interpreter, if this is its wheel.
     pub fn build(&self, interpreter: &str) -> Option<&WheelBuild> {
         self.builds().iter().find(|build| build.interpreter == interpreter)
     }
 
-    /// The interpreters that this wheel was built for; none where it is no wheel.
+    /// The builds of this wheel. Empty for other files.
     pub fn builds(&self) -> &[WheelBuild] {
         match &self.kind {
             Kind::Wheel { builds, .. } => builds,
@@ -214,7 +214,7 @@ impl Manifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// Why it is not one of ours, in words.
+    /// The reason why it is not a manifest of this tool.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let mut manifest: Self =
             serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
@@ -223,7 +223,9 @@ impl Manifest {
                 manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
                 Ok(manifest)
             }
-            found => Err(format!("schema version {found}, this xtask knows {SCHEMA_VERSION}")),
+            found => {
+                Err(format!("schema version {found}, but this tool supports {SCHEMA_VERSION}"))
+            }
         }
     }
 
@@ -244,8 +246,8 @@ impl Manifest {
         })
     }
 
-    /// Puts the entries of `new`, all of `folder`, in the place of those with their paths, or adds them.
-    /// They take their interpreters away from the folder's other wheels.
+    /// Adds the entries of `new`, all of `folder`, or replaces those with the same paths. Removes their interpreters
+    /// from the folder's other wheels.
     pub fn put(&mut self, folder: &str, new: Vec<Entry>) {
         let new: BTreeMap<String, Entry> =
             new.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
@@ -295,7 +297,7 @@ mod tests {
         Entry { path: path.into(), sha256: "0".repeat(64), size: 1, kind }
     }
 
-    /// `count` wheels of one folder, each for an interpreter of its own.
+    /// `count` wheels of one folder, each for another interpreter.
     fn many(count: usize, version: &str) -> Vec<Entry> {
         let entry = |i| wheel(&format!("t/demo-{version}.{i}.whl"), &[format!("cp{i}")]);
         (0..count).map(entry).collect()
@@ -334,7 +336,7 @@ mod tests {
 
     #[test]
     fn ten_times_the_entries_cost_about_ten_times_the_time() {
-        // Other processes may take the processor away, but not each time.
+        // Other processes may slow down some of the attempts, but not all.
         let is_linear = |_| putting(20_000) < putting(2_000) * 40;
         assert!((0..10).any(is_linear));
     }

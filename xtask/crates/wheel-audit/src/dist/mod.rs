@@ -1,4 +1,4 @@
-//! The manifest, the checksums and the documents of a folder of wheels, and whether the files still are what these say.
+//! The manifest, checksums and documents of a folder of wheels, and their verification.
 
 mod check;
 mod documents;

@@ -16,7 +16,7 @@ use super::{
 
 /// Packed relative relocations (gABI, 2018). goblin has no constant for it.
 const DT_RELR: u64 = 36;
-/// The library that a filter object stands for (Sun's extension to the gABI). The loader loads it too.
+/// The library of a filter object (Sun's extension to the gABI). The loader loads it too.
 const DT_FILTER: u64 = 0x7fff_ffff;
 /// Maximum size of a symbol table to request before its real size is known, in bytes.
 const MAX_GUESS: u64 = 16 << 20;

@@ -12,7 +12,7 @@ const MAX_SPARE: usize = 4 << 20;
 /// Prefixes of names that are always kept: exports for Python, and functions with a known role.
 const OF_NOTE: [&[u8]; 7] =
     [b"Py", b"_Py", b"_cffi_pypyinit_", b"_init\0", b"main\0", b"_start\0", b"__aarch64_"];
-/// The number of bytes that identify such a prefix.
+/// The number of bytes that identify these prefixes.
 const LONGEST: usize = 15;
 
 /// Names of a string table, by file offset.

@@ -159,7 +159,7 @@ fn names_of_interest_are_kept_from_a_large_table() {
             assert!(buffer.budget() < MAX_STRINGS, "{}", buffer.budget());
             kept = keep(bytes, buffer);
         }
-        panic!("asked for parts without an end");
+        panic!("requests parts endlessly");
     };
     // All parts are requested at once, although only the relocations contain the number of symbols.
     assert_eq!(read(&bytes), (1, Ok(whole.clone())));

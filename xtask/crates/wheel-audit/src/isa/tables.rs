@@ -115,8 +115,7 @@ impl<'a> Symbols<'a> {
         })
     }
 
-    /// The symbols that the loader knows. How many there are the hash tables and the relocations
-    /// tell, or a section header.
+    /// The dynamic symbols. Hash tables and relocations, or a section header, contain their number.
     pub(super) fn dynamic(elf: &CodeFile<'a>, dynamic: &Dynamic) -> Option<Self> {
         let find = || {
             let start = dynamic.get(DT_SYMTAB)?;

@@ -19,7 +19,7 @@ pub(crate) fn help_of(version: &str, symbols: &[&str]) -> Option<Cow<'static, st
     };
     is_cxx.then(|| {
         Cow::Owned(format!(
-            "compile with a compiler for older systems (`gcc-toolset`), which links what is newer \
+            "compile with a compiler for older systems (`gcc-toolset`), which links newer functions \
              statically, or with `-static-libstdc++`: this libstdc++ {since}"
         ))
     })

@@ -1,27 +1,27 @@
-//! Annotations of a GitHub Actions run: what its page shows above the log, and beside a pull request.
+//! Annotations of a GitHub Actions run, which its page and pull requests show.
 //!
-//! They are commands to the runner (its documentation, "Workflow commands"), so that no other code of ours may print
-//! them, and what others wrote is escaped in them.
+//! Annotations are commands to the runner (its documentation, "Workflow commands"). Only this module prints them, and
+//! it escapes untrusted text.
 
 use super::plain::printable;
 use super::summary::{groups, visible};
 use crate::audit::{Report, Severity};
 
-/// Maximum number of annotations of each severity that a step shows.
+/// Maximum number of annotations of each severity per step.
 const MOST: usize = 10;
-/// Maximum number of characters of a title and of a message.
+/// Maximum length of a title and of a message, in characters.
 const LONGEST: (usize, usize) = (120, 3000);
-/// Maximum number of places that the annotation of a finding names.
+/// Maximum number of places in an annotation.
 const PLACES: usize = 3;
 
-/// One error or warning.
+/// An error or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
     /// Whether it is an error.
     pub is_error: bool,
-    /// What it is about, in a few words.
+    /// The title.
     pub title: String,
-    /// What is wrong and what fixes it; several lines.
+    /// The fault and its help, on several lines.
     pub message: String,
 }
 
@@ -44,8 +44,8 @@ impl Annotation {
     }
 }
 
-/// Prints the first ten errors and warnings as annotations, on stderr: stdout holds the report. Elsewhere than in
-/// GitHub Actions it prints nothing.
+/// Prints the first ten errors and warnings as annotations on stderr, because stdout contains the report. Prints nothing
+/// outside of GitHub Actions.
 pub fn annotate(annotations: &[Annotation]) {
     use std::io::Write as _;
     if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
@@ -60,7 +60,7 @@ fn commands(annotations: &[Annotation]) -> Vec<String> {
     of(true).chain(of(false)).map(Annotation::command).collect()
 }
 
-/// The errors and warnings of `report`, each message of a rule once.
+/// The errors and warnings of `report`, with each message of a rule once.
 pub fn annotations(report: &Report) -> Vec<Annotation> {
     let mut all = Vec::new();
     for unread in &report.unread {
@@ -104,7 +104,7 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// As the runner reads the text back: one line, without what ends a command.
+/// Escapes a text for the runner: one line, without characters that end a command.
 fn data(text: &str) -> String {
     printable(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -115,7 +115,7 @@ mod tests {
     use crate::audit::{self, Depth};
 
     #[test]
-    fn an_annotation_is_one_command_whatever_is_in_it() {
+    fn an_annotation_with_any_text_is_one_command() {
         let evil = "a: b, c%\r\n::error::x\u{1b}[31m";
         let [command] = commands(&[Annotation::error(evil, evil)]).try_into().unwrap_or_default();
         assert_eq!(command.lines().count(), 1, "{command}");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_of_each_severity_are_shown_and_long_ones_are_cut() {
+    fn ten_of_each_severity_are_printed_and_long_ones_are_truncated() {
         let long = "x".repeat(9000);
         let mut all = vec![Annotation::warning("w", &long); 30];
         all.extend(vec![Annotation::error("e", "m"); 30]);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_and_warnings_of_a_report_are_told_with_code_and_help() {
+    fn annotations_contain_code_and_help() {
         let (_folder, report) = audit::tests::report::report(Depth::Code);
         let all = annotations(&report);
         assert!(all.iter().any(|it| it.is_error && it.title.starts_with("ELF003 ")), "{all:?}");

@@ -1,4 +1,4 @@
-//! Rules as a terminal shows them.
+//! Rules for terminals.
 
 use std::fmt::Write as _;
 
@@ -43,11 +43,11 @@ pub fn rule_details(each: &Documented) -> String {
 }
 
 fn section(text: &mut String, title: &str, body: &str) {
-    // Writing to a text cannot fail.
+    // Writing to a string cannot fail.
     let _ = writeln!(text, "\n{title}\n{}", wrapped(body, "  "));
 }
 
-/// The words of `text` in lines that fit, each with `indent` before it.
+/// Wraps `text` into indented lines.
 fn wrapped(text: &str, indent: &str) -> String {
     wrap(text, WIDTH, indent, indent)
 }
@@ -62,7 +62,7 @@ mod tests {
         let all = rule_docs::all();
         let texts = all.iter().map(rule_details).chain([rules_table(&all)]);
         for line in texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()) {
-            // A single word cannot be broken.
+            // A single long word is not wrapped.
             let is_one_word = line.split_whitespace().count() < 3;
             assert!(line.chars().count() <= WIDTH || is_one_word, "{line}");
         }

@@ -1,4 +1,4 @@
-//! The report for code scanning: SARIF 2.1.0 (OASIS standard), in the parts that services read.
+//! The report for code scanning as SARIF 2.1.0 (OASIS standard), with the parts that services use.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::audit::{Finding, Report, Rule, Severity};
 use crate::digest;
 use crate::rule_docs::{self, Documented};
 
-/// So many results a run may have (GitHub's documentation of SARIF support, "Validating your SARIF
-/// file"): a file with more is refused as a whole. The least bad ones are left out.
+/// Maximum number of results per run (GitHub's documentation of SARIF support, "Validating your SARIF file"). GitHub
+/// rejects larger files, so the least severe results are omitted.
 const MOST: usize = 25_000;
 
-/// The report as a SARIF log. Paths below `folder`, the working folder, are told relative to it, as
-/// services want them that look for the file in a checkout.
+/// The report as a SARIF log. Paths below the working folder `folder` are relative to it, because services look up
+/// files in a checkout.
 pub fn sarif(report: &Report, folder: &Utf8Path) -> Value {
     let documented = rule_docs::all();
     let all: Vec<&Rule> = documented.iter().map(|each| each.rule).collect();
@@ -77,7 +77,7 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
-/// The path of the file that a finding is about, and the finding.
+/// The file of a finding, and the finding.
 type Found<'a> = (&'a str, &'a Finding);
 
 fn results(report: &Report) -> Vec<Found<'_>> {
@@ -95,7 +95,7 @@ fn results(report: &Report) -> Vec<Found<'_>> {
 
 fn result((path, finding): Found<'_>, rules: &[&Rule], folder: &Utf8Path) -> Value {
     let index = rules.iter().position(|rule| rule.code == finding.code);
-    // What is ignored has the level of its rule, and is suppressed.
+    // Ignored findings have the level of their rule, and are suppressed.
     let own = index.and_then(|index| rules.get(index)).map(|rule| rule.severity);
     let is_ignored = finding.severity == Severity::Ignored;
     let severity = own.filter(|_| is_ignored).unwrap_or(finding.severity);
@@ -106,7 +106,7 @@ fn result((path, finding): Found<'_>, rules: &[&Rule], folder: &Utf8Path) -> Val
     let message = format!("{}{more} (help: {})", finding.message, finding.help);
     let identity = format!("{}\0{path}\0{}\0{}", finding.code, finding.path, finding.message);
     let mut location = json!({
-        // A wheel has no lines, and services refuse a place without one.
+        // Services require a line, although wheels have none.
         "physicalLocation": { "artifactLocation": artifact(path, folder), "region": { "startLine": 1 } },
     });
     let members: BTreeSet<&str> =
@@ -166,13 +166,13 @@ mod tests {
     use crate::audit::tests::report::report;
     use crate::audit::tests::schema::violations;
 
-    /// What the standard's schema asks of the parts that are written here.
+    /// The requirements of the standard's schema for the used parts.
     fn essentials() -> Value {
         serde_json::from_str(include_str!("sarif_essentials.json")).unwrap()
     }
 
     #[test]
-    fn the_log_keeps_to_the_standard() {
+    fn the_log_matches_the_standard() {
         for depth in [Depth::Floor, Depth::Code] {
             let (folder, report) = report(depth);
             let log = sarif(&report, folder.path());
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn results_name_rule_wheel_and_member() {
+    fn results_contain_rule_wheel_and_member() {
         let (folder, report) = report(Depth::Code);
         let log = sarif(&report, folder.path());
         let run = &log["runs"][0];
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn more_results_than_are_taken_are_cut_from_the_least_bad() {
+    fn the_least_severe_results_above_the_limit_are_omitted() {
         let (folder, mut report) = report(Depth::Code);
         let error = report.wheels.iter().find_map(|wheel| wheel.findings.first()).unwrap().clone();
         assert_eq!(error.severity, Severity::Error);

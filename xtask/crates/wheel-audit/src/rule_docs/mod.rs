@@ -144,7 +144,7 @@ fn nearest(wanted: &str) -> Option<&'static str> {
 
 /// Conditions that change the severity of a rule, apart from `[[check.override]]`.
 pub(crate) fn depends(rule: &Rule, doc: Option<&RuleDoc>) -> Option<Cow<'static, str>> {
-    let published = "An error with `--publish`, because the package index rejects such a file.";
+    let published = "An error with `--publish`, because the package index rejects the file.";
     let own = doc.and_then(|doc| doc.depends.clone());
     match (own, rule.refused_by_index && rule.severity != Severity::Error) {
         (Some(own), true) => Some(format!("{own} {published}").into()),

@@ -1,26 +1,26 @@
-//! `entry_points.txt` (`PyPA` "Entry points specification"): sections that name groups, and in each
-//! `name = module:object` lines.
+//! `entry_points.txt` (`PyPA`, "Entry points specification"): sections for groups, with lines
+//! `name = module:object`.
 
 use thiserror::Error;
 
-/// Why an `entry_points.txt` cannot be read.
+/// The reason why an `entry_points.txt` is unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EntryPointsError {
-    /// The bytes are no UTF-8.
+    /// It is not UTF-8.
     #[error("it is not UTF-8")]
     Encoding,
-    /// A line outside any section.
+    /// A line outside of sections.
     #[error("line {0} is not in a section")]
     NoSection(usize),
-    /// A line that is neither a section nor has a name and a value.
+    /// A line that is neither a section nor an entry point.
     #[error("line {0} is not of the form `name = module:object`")]
     NoValue(usize),
-    /// More than any wheel has.
+    /// More entry points than the limit.
     #[error("it has more than {MAX_POINTS} entry points")]
     TooMany,
 }
 
-/// So many entry points are read. Wheels with hundreds are rare.
+/// Maximum number of entry points. Wheels with hundreds are rare.
 const MAX_POINTS: usize = 1 << 12;
 
 /// One entry point.
@@ -28,20 +28,20 @@ const MAX_POINTS: usize = 1 << 12;
 pub struct EntryPoint<'a> {
     /// The section: `console_scripts`.
     pub group: &'a str,
-    /// What it is called; of a script, the name of the file that is installed.
+    /// Its name. For a script, the name of the installed file.
     pub name: &'a str,
-    /// What stands behind the `=`, in full.
+    /// The text after the `=`.
     pub value: &'a str,
 }
 
 impl<'a> EntryPoint<'a> {
-    /// Does an installer make a script of it?
+    /// Whether installers create a script for it.
     pub fn is_script(&self) -> bool {
         ["console_scripts", "gui_scripts"].contains(&self.group)
     }
 
-    /// Module and object of the value, `("pkg.cli", Some("main"))`; `None` where it is no reference
-    /// to an object. Extras in brackets behind it are passed over.
+    /// The module and object of the value: `("pkg.cli", Some("main"))`. `None` if it is not an object reference.
+    /// Ignores extras in brackets.
     pub fn reference(&self) -> Option<(&'a str, Option<&'a str>)> {
         let value = self.value.split('[').next().unwrap_or_default();
         let dotted = |text: &str| text.split('.').all(is_identifier);
@@ -53,15 +53,14 @@ impl<'a> EntryPoint<'a> {
     }
 }
 
-/// Could it be a name in Python? Near enough: letters of any script, digits not in front, `_`.
+/// Whether it may be a Python identifier, approximately: letters of any script, digits except at the start, `_`.
 pub(crate) fn is_identifier(text: &str) -> bool {
     let mut letters = text.chars();
     let first = letters.next().is_some_and(|first| first == '_' || first.is_alphabetic());
     first && letters.all(|each| each == '_' || each.is_alphanumeric())
 }
 
-/// Reads the file as `importlib.metadata` does: lines are trimmed, those that begin with `#` or `;`
-/// are comments.
+/// Reads the file as `importlib.metadata` does: trims lines, and ignores those that start with `#` or `;`.
 ///
 /// # Errors
 /// [`EntryPointsError`] with the number of the line, counted from 1.
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_lines_are_named() {
+    fn malformed_lines_are_errors_with_their_number() {
         assert_eq!(entry_points(b"a = b"), Err(EntryPointsError::NoSection(1)));
         assert_eq!(entry_points(b"[a]\n\nb"), Err(EntryPointsError::NoValue(3)));
         assert_eq!(entry_points(b"\xff"), Err(EntryPointsError::Encoding));

@@ -1,40 +1,40 @@
-//! The suffix of an extension module's file name, which names the binary interface it was compiled
-//! for (PEP 3149, PEP 384, PEP 803, and `EXTENSION_SUFFIXES` of each interpreter).
+//! The suffix of an extension module's file name, which contains its ABI (PEP 3149, PEP 384, PEP 803, and
+//! `EXTENSION_SUFFIXES` of each interpreter).
 
 use std::fmt;
 
 use super::Interpreter;
 
-/// What a file name such as `_speed.cpython-311-x86_64-linux-gnu.so` says of itself.
+/// The parts of a suffix such as `.cpython-311-x86_64-linux-gnu.so`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtensionSuffix {
-    /// The binary interface.
+    /// The ABI.
     pub abi: ExtensionAbi,
-    /// The machine, as in `x86_64-linux-gnu`; some interpreters leave it out, and of the stable
-    /// interfaces only Python 3.15 and later looks for names that have it.
+    /// The platform, such as `x86_64-linux-gnu`. Some interpreters omit it. With a stable ABI, only Python 3.15 and
+    /// later imports names with a platform.
     pub platform: Option<String>,
 }
 
-/// A binary interface, as named by a file's suffix.
+/// The ABI of a suffix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExtensionAbi {
-    /// `cpython-314t`, `pypy311-pp73`, `graalpy250-312-native`: one interpreter's.
+    /// That of one interpreter: `cpython-314t`, `pypy311-pp73`, `graalpy250-312-native`.
     Interpreter(Interpreter),
-    /// `abi3`: the stable one.
+    /// The stable ABI, `abi3`.
     Stable,
-    /// `abi3t`: the stable one with an opaque `PyObject` (PEP 803), which works with and without the
-    /// global interpreter lock.
+    /// The stable ABI with an opaque `PyObject`, `abi3t` (PEP 803), for interpreters with and without the global
+    /// interpreter lock.
     FreeThreadedStable,
 }
 
-/// The first Python that looks for `.abi3.so` (PEP 384).
+/// The first Python that imports `.abi3.so` (PEP 384).
 const FIRST_WITH_ABI3: (u8, u8) = (3, 2);
 
-/// The first Python that looks for `.abi3t.so`, and for a platform behind `abi3`.
+/// The first Python that imports `.abi3t.so`, and names with a platform after `abi3`.
 pub(crate) const FIRST_WITH_ABI3T: (u8, u8) = (3, 15);
 
 impl ExtensionAbi {
-    /// Does `interpreter` look for files with this interface and load them?
+    /// Whether `interpreter` imports files with this ABI.
     pub fn is_loaded_by(self, interpreter: Interpreter) -> bool {
         match self {
             Self::Interpreter(own) => own == interpreter,
@@ -61,8 +61,8 @@ impl fmt::Display for ExtensionAbi {
 }
 
 impl ExtensionSuffix {
-    /// Reads a path's last part. `None` for a file that names no binary interface: any interpreter
-    /// tries to load `module.so`, and most `.so` files are no modules.
+    /// Parses the file name of a path. `None` without an ABI: every interpreter imports `module.so`, and most `.so`
+    /// files are not modules.
     pub fn parse(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next()?.strip_suffix(".so")?;
         let (_, suffix) = name.split_once('.')?;

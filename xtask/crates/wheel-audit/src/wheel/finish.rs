@@ -1,4 +1,4 @@
-//! Giving a built wheel its final form: the platform tag that it has earned, in a canonical archive.
+//! Writes the final form of a built wheel: its platform tag, in a canonical archive.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,19 +13,19 @@ use super::{
     tag,
 };
 
-/// Why a wheel cannot be given its final form.
+/// The reason why a wheel cannot be finished.
 #[derive(Debug, Error)]
 pub enum FinishError {
-    /// Its file name or the new tag is malformed.
+    /// The file name or the new tag is malformed.
     #[error(transparent)]
     Name(#[from] NameError),
     /// The path has no file name.
-    #[error("`{0}` is no file")]
+    #[error("`{0}` is not a file")]
     NoFile(Utf8PathBuf),
-    /// It is for every platform; a platform tag would take that away and prove nothing.
+    /// It is for every platform, so it must not have a platform tag.
     #[error("`{0}` is for any platform")]
     Pure(String),
-    /// Its archive cannot be read.
+    /// Its archive is unreadable.
     #[error("`{name}`: {source}")]
     Archive {
         /// The wheel.
@@ -33,7 +33,7 @@ pub enum FinishError {
         /// Why.
         source: ArchiveError,
     },
-    /// Its archive has a problem, which a clean copy would hide.
+    /// Its archive has a problem that a clean copy would hide.
     #[error("`{name}`: {problem}")]
     Problem {
         /// The wheel.
@@ -41,10 +41,10 @@ pub enum FinishError {
         /// The first problem.
         problem: ArchiveProblem,
     },
-    /// It is signed, and the signature would not hold.
+    /// It is signed, and the change would break the signature.
     #[error("`{0}` is signed (`RECORD.jws` or `RECORD.p7s`)")]
     Signed(String),
-    /// One of its metadata files is not there.
+    /// A metadata file is missing.
     #[error("`{name}` has no `{member}`")]
     NoMember {
         /// The wheel.
@@ -52,7 +52,7 @@ pub enum FinishError {
         /// The file.
         member: String,
     },
-    /// One of its metadata files cannot be read.
+    /// A metadata file is unreadable.
     #[error("`{member}`: {source}")]
     Member {
         /// The file.
@@ -84,18 +84,17 @@ impl From<WriteError> for FinishError {
 }
 
 /// Writes the wheel `input` to `out_dir` as a canonical archive, so that wheels with the same content have the same
-/// bytes: members and the rows of `RECORD` sorted, the metadata last, one time, one compression, the modes 0644 and
-/// 0755, no folders.
+/// bytes: sorted members and `RECORD` rows, metadata last, one time, one compression, modes 0644 and 0755, no
+/// folders.
 ///
-/// With `platform` (`manylinux_2_36_x86_64`, or several joined by dots), that is its platform tag: in the file name,
-/// in the `Tag` lines of `WHEEL`, in software bills of materials that name the file, and in the rows of these in
-/// `RECORD`. Each member has the time `modified`, in seconds since 1970, else the latest one of `input`, so that a
-/// wheel in this form keeps it.
+/// `platform` (`manylinux_2_36_x86_64`, or several joined by dots) replaces the platform tag in the file name, in the
+/// `Tag` lines of `WHEEL`, in SBOMs that contain the file name, and in the `RECORD` rows of these files. All members
+/// have the time `modified`, in seconds since 1970, or else the latest time in `input`.
 ///
-/// The file appears under its name only when it is whole and on disk. Returns its path.
+/// Creates the file atomically, after it is complete on disk. Returns its path.
 ///
 /// # Errors
-/// [`FinishError`]; `out_dir` is then as it was.
+/// [`FinishError`]. `out_dir` is then unchanged.
 pub fn finish(
     input: &Utf8Path,
     out_dir: &Utf8Path,
@@ -122,7 +121,7 @@ pub fn finish(
     Ok(target)
 }
 
-/// The members that change with the platform tag of `name`, apart from `RECORD`.
+/// The members that change with the platform tag of `name`, except `RECORD`.
 fn retagged(
     archive: &mut WheelArchive<SharedFile>,
     name: &WheelName,
@@ -141,8 +140,8 @@ fn retagged(
     Ok(changed)
 }
 
-/// `changed`, and the `RECORD` that goes with it, its rows in the order of the members. That of a signed wheel stays
-/// as it is.
+/// Adds the matching `RECORD` to `changed`, with rows in the order of the members. That of a signed wheel does not
+/// change.
 fn with_record(
     archive: &mut WheelArchive<SharedFile>,
     name: &WheelName,
@@ -170,7 +169,7 @@ fn is_signed(archive: &WheelArchive<SharedFile>, dist_info: &str) -> bool {
     [".jws", ".p7s"].into_iter().any(is_there)
 }
 
-/// Writes the wheel to `target`, with `changed` in place of the members of these names.
+/// Writes the wheel to `target`, with replaced members `changed`.
 fn save(
     archive: &mut WheelArchive<SharedFile>,
     target: &Utf8Path,
@@ -178,7 +177,7 @@ fn save(
     mut changed: BTreeMap<String, Vec<u8>>,
 ) -> Result<(), FinishError> {
     let folder = target.parent().unwrap_or(Utf8Path::new("."));
-    // In the same folder, so that the renaming is one step; removed again if anything fails.
+    // In the same folder, for an atomic rename. Removed on failure.
     let mut output =
         tempfile::Builder::new().prefix(".finish-").permissions(readable()).tempfile_in(folder)?;
     let mut buffered = std::io::BufWriter::new(output.as_file_mut());
@@ -189,7 +188,7 @@ fn save(
     drop(buffered);
     output.as_file().sync_all()?;
     output.persist(target).map_err(|error| error.error)?;
-    // The name itself is on disk only when the folder is.
+    // Sync the folder, which contains the name.
     fs_err::File::open(folder)?.sync_all()?;
     Ok(())
 }
@@ -204,7 +203,7 @@ fn open(input: &Utf8Path, file_name: &str) -> Result<WheelArchive<SharedFile>, F
     }
 }
 
-/// The metadata folder: its name may spell the distribution's otherwise than the file name does.
+/// The metadata folder. It may spell the distribution's name differently from the file name.
 fn dist_info(
     archive: &WheelArchive<SharedFile>,
     name: &WheelName,
@@ -222,7 +221,7 @@ fn dist_info(
     }
 }
 
-/// The software bills of materials (PEP 770) that name the file `old`, with `new` in its place.
+/// The SBOMs (PEP 770) that contain the file name `old`, with `new` instead.
 fn renamed_in_sboms(
     archive: &mut WheelArchive<SharedFile>,
     dist_info: &str,
@@ -264,7 +263,7 @@ fn member(
     read.map_err(|source| FinishError::Member { member: path.to_owned(), source })
 }
 
-/// Temporary files are private; a wheel is for everyone (as far as the umask allows).
+/// Makes the file readable for everyone, within the umask: temporary files are private.
 fn readable() -> std::fs::Permissions {
     crate::sys::permissions(0o666)
 }

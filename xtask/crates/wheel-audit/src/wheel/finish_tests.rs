@@ -13,7 +13,7 @@ fn built() -> Fixture {
         .with("pkg/é, \"x\".py", "pass\n")
 }
 
-/// Every check of this module: archive, tags and RECORD.
+/// All faults in archive, tags and RECORD.
 fn verify(path: &Utf8Path) -> Vec<String> {
     let mut archive = WheelArchive::open(path).unwrap();
     let mut faults: Vec<String> = archive.problems().iter().map(ToString::to_string).collect();
@@ -41,7 +41,7 @@ fn verify(path: &Utf8Path) -> Vec<String> {
 }
 
 #[test]
-fn the_new_tag_stands_everywhere_and_nothing_else_changes() {
+fn the_new_tag_is_everywhere_and_nothing_else_changes() {
     let (from, to) = (Folder::new(), Folder::new());
     let input = built().write(from.path());
     let output =
@@ -63,7 +63,7 @@ fn the_new_tag_stands_everywhere_and_nothing_else_changes() {
             assert_eq!((old.crc32, old.size), (new.crc32, new.size));
         }
     }
-    // Another reader sees the same.
+    // Another reader has the same result.
     let mut other = zip::ZipArchive::new(fs_err::File::open(&output).unwrap()).unwrap();
     let member = other.by_name("pkg/é, \"x\".py").unwrap();
     assert_eq!(member.last_modified().map(|each| each.year()), Some(2020));
@@ -71,7 +71,7 @@ fn the_new_tag_stands_everywhere_and_nothing_else_changes() {
 }
 
 #[test]
-fn the_same_input_gives_the_same_bytes() {
+fn the_same_input_has_the_same_bytes() {
     let (from, to) = (Folder::new(), Folder::new());
     let input = built().write(from.path());
     let once =
@@ -80,7 +80,7 @@ fn the_same_input_gives_the_same_bytes() {
     let twice =
         fs_err::read(finish(&input, to.path(), Some("manylinux_2_36_x86_64"), None).unwrap())
             .unwrap();
-    // A wheel that has the tag already comes out in the same form, also in place.
+    // A wheel with the tag is written in the same form, also in place.
     let path = to.path().join("pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl");
     let again =
         fs_err::read(finish(&path, to.path(), Some("manylinux_2_36_x86_64"), None).unwrap())
@@ -97,7 +97,7 @@ fn refusal(fixture: &Fixture, platform: &str) -> FinishError {
 }
 
 #[test]
-fn wheels_that_must_not_be_touched_are_refused() {
+fn signed_and_broken_wheels_are_rejected() {
     let tag = "manylinux_2_36_x86_64";
     assert!(matches!(
         refusal(&Fixture::new("pkg-1.0-py3-none-any.whl"), tag),
@@ -121,7 +121,7 @@ fn wheels_that_must_not_be_touched_are_refused() {
 }
 
 #[test]
-fn a_bill_of_materials_names_the_file_by_its_new_name() {
+fn an_sbom_contains_the_new_file_name() {
     let (from, to) = (Folder::new(), Folder::new());
     let purl = |platform: &str| {
         format!(
@@ -143,7 +143,7 @@ fn a_bill_of_materials_names_the_file_by_its_new_name() {
 }
 
 #[test]
-fn wheels_for_any_platform_get_the_form_and_keep_their_name() {
+fn wheels_for_any_platform_are_canonical_and_keep_their_name() {
     let (from, to) = (Folder::new(), Folder::new());
     let input = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg.py", "").write(from.path());
     let output = finish(&input, to.path(), None, Some(1_600_000_000)).unwrap();
@@ -152,7 +152,7 @@ fn wheels_for_any_platform_get_the_form_and_keep_their_name() {
     let mut other = zip::ZipArchive::new(fs_err::File::open(&output).unwrap()).unwrap();
     let time = other.by_index(0).unwrap().last_modified().unwrap();
     assert_eq!((time.year(), time.month(), time.day(), time.hour()), (2020, 9, 13, 12));
-    // A signature covers RECORD, which stays as it is.
+    // A signature covers RECORD, which does not change.
     let signed = Fixture::new("pkg-1.0-py3-none-any.whl")
         .with("pkg-1.0.dist-info/RECORD.jws", "{}")
         .with("a.py", "")
@@ -165,7 +165,7 @@ fn wheels_for_any_platform_get_the_form_and_keep_their_name() {
 }
 
 #[test]
-fn the_order_of_files_and_rows_does_not_count() {
+fn the_order_of_files_and_rows_has_no_effect() {
     let (from, to) = (Folder::new(), Folder::new());
     let bytes = |names: [&str; 3]| {
         let wheel = names.iter().fold(built(), |wheel, name| wheel.with(name, *name));

@@ -2,12 +2,11 @@
 
 use super::MetadataError;
 
-/// The header lines of an e-mail-like file, in order. What is no UTF-8 is replaced: old metadata is
-/// in all sorts of encodings, and what is checked is ASCII.
+/// The header lines of an e-mail-like file, in order. Replaces bytes that are not UTF-8: old metadata has various
+/// encodings, and the checks need only ASCII.
 ///
-/// Installers read these files with Python's `email.parser` (policy `compat32`): lines end at `\n`,
-/// `\r` or both, and the first that is neither a header nor a continuation ends the headers, empty or
-/// not. What follows is the description, whatever it looks like.
+/// Installers read these files with Python's `email.parser` (policy `compat32`): lines end at `\n`, `\r` or both.
+/// The first line that is neither a header nor a continuation ends the headers, and the description follows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers {
     lines: Vec<(String, String)>,
@@ -16,25 +15,24 @@ pub struct Headers {
     has_more: bool,
 }
 
-/// Headers that end at a line which is not empty.
+/// Headers that end at a line that is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
-    /// The line, or its beginning.
+    /// The line, possibly truncated.
     pub line: String,
-    /// The names of what would be headers in the lines from there to the next empty one, each once.
+    /// The distinct names of headers between this line and the next empty line.
     pub lost: Vec<String>,
 }
 
-/// So much of a line, in characters, tells which one it is.
+/// Maximum length of a quoted line, in characters.
 const SHOWN: usize = 60;
-/// So many lost names are kept.
+/// Maximum number of lost names.
 const MAX_LOST: usize = 16;
-/// So many headers are kept. Packages with the most extras have some thousand.
+/// Maximum number of headers. Packages with many extras have a few thousand.
 const MAX_HEADERS: usize = 1 << 14;
 
 impl Headers {
-    /// Reads up to the first line that is no header; what follows is the description. In time and
-    /// memory linear in the input.
+    /// Reads headers up to the first other line. Takes time and memory linear in the input.
     pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let mut headers = Self::default();
@@ -56,11 +54,10 @@ impl Headers {
         headers
     }
 
-    /// Takes a line in; says whether it is part of the headers. `is_open` is whether there is a header
-    /// that can be continued.
+    /// Adds a line. Returns whether it belongs to the headers. `is_open`: whether a header can be continued.
     fn take(&mut self, line: &str, is_open: &mut bool) -> bool {
         if line.starts_with([' ', '\t']) {
-            // Before the first header it continues nothing, and is left out.
+            // Skip a continuation before the first header.
             if let Some((_, value)) = self.lines.last_mut().filter(|_| *is_open) {
                 value.push('\n');
                 value.push_str(line.trim());
@@ -68,12 +65,12 @@ impl Headers {
             return true;
         }
         *is_open = false;
-        // The line that mailboxes put before a message.
+        // The separator line of mailboxes.
         if line.starts_with("From ") {
             return true;
         }
         match header(line) {
-            // Without a name it is left out.
+            // Skip a header without a name.
             Some(("", _)) => true,
             Some(_) if self.lines.len() == MAX_HEADERS => {
                 self.has_more = true;
@@ -88,34 +85,33 @@ impl Headers {
         }
     }
 
-    /// Where the headers ended at a line that is not empty.
+    /// The end of the headers, if they end at a line that is not empty.
     pub fn cut(&self) -> Option<&Cut> {
         self.cut.as_ref()
     }
 
-    /// Do the headers have line breaks that not every reader takes for such: `\r` alone, or another
-    /// of Unicode with a header behind it?
+    /// Whether the headers contain ambiguous line breaks: a single `\r`, or a Unicode line break before a header.
     pub(crate) fn has_odd_breaks(&self) -> bool {
         self.has_odd_breaks
     }
 
-    /// Are there more than are kept? Then nothing that depends on all of them can be said.
+    /// Whether headers exceed the limit, so that checks of all headers are impossible.
     pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }
 
-    /// Every value of a header, whose name is compared without regard to case.
+    /// Every value of a header (case-insensitive).
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let lines = self.lines.iter().filter(move |(each, _)| each.eq_ignore_ascii_case(name));
         lines.map(|(_, value)| value.as_str())
     }
 
-    /// The names of all headers, in order, each as it is written.
+    /// The names of all headers, in order, with their case.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The value of a header that stands once.
+    /// The value of a header that occurs once.
     pub fn one(&self, name: &'static str) -> Result<&str, MetadataError> {
         let mut all = self.all(name);
         match (all.next().filter(|value| !value.is_empty()), all.next()) {
@@ -139,7 +135,7 @@ impl Cut {
             if line.is_empty() {
                 break;
             }
-            // A blank before the colon is what made many a line none.
+            // Often, a space before the colon makes a line invalid.
             let name = line.split_once(':').map_or("", |(name, _)| name.trim());
             let is_new = |name: &str| !lost.iter().any(|known: &String| known == name);
             if header(&format!("{name}:")).is_some_and(|(name, _)| !name.is_empty()) && is_new(name)
@@ -152,17 +148,17 @@ impl Cut {
     }
 }
 
-/// Line breaks at which older versions of Python split (`str.splitlines`), and others never did.
+/// Line breaks at which only older versions of Python split (`str.splitlines`).
 const OTHER_BREAKS: [char; 8] =
     ['\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
 
-/// Does a header stand behind such a break? Texts of licences have page breaks, which hide nothing.
+/// Whether a header follows these line breaks. Page breaks in licence texts hide nothing.
 fn hides_header(line: &str) -> bool {
     let mut parts = line.split(OTHER_BREAKS).skip(1);
     parts.any(|part| header(part).is_some_and(|(name, _)| !name.is_empty()))
 }
 
-/// Takes the first line off: the line, what follows, and whether it ended in a lone `\r`.
+/// Splits off the first line: the line, the rest, and whether it ended in a single `\r`.
 fn split_line(text: &str) -> (&str, &str, bool) {
     let Some(at) = memchr::memchr2(b'\n', b'\r', text.as_bytes()) else {
         return (text, "", false);
@@ -174,8 +170,8 @@ fn split_line(text: &str) -> (&str, &str, bool) {
     }
 }
 
-/// Name and value, if it is a header line: a name of visible ASCII characters right before the colon
-/// (RFC 5322, 2.2; `headerRE` of Python's `email.feedparser`).
+/// The name and value of a header line: visible ASCII characters before a colon (RFC 5322, 2.2; `headerRE` of
+/// Python's `email.feedparser`).
 fn header(line: &str) -> Option<(&str, &str)> {
     line.split_once(':').filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_graphic()))
 }
@@ -189,16 +185,16 @@ mod tests {
     }
 
     #[test]
-    fn what_no_package_has_is_not_kept() {
+    fn headers_above_the_limit_are_dropped() {
         let many = "A: 1\n".repeat(MAX_HEADERS);
         assert!(!Headers::parse(many.as_bytes()).has_more());
         let more = Headers::parse(format!("{many}B: 2\n C: 3\n").as_bytes());
         assert!(more.has_more() && more.names().count() == MAX_HEADERS);
     }
 
-    /// Each line of what is expected was seen with `email.message_from_string` of Python 3.13.
+    /// The expected values are those of `email.message_from_string` of Python 3.13.
     #[test]
-    fn lines_are_taken_as_python_takes_them() {
+    fn lines_are_read_as_in_python() {
         assert_eq!(names("A: 1\nB: 2\n\nC: 3"), ["A", "B"]);
         assert_eq!(names("A: 1\nno colon\nB: 2\n"), ["A"]);
         assert_eq!(names("A: 1\nB : 2\nC: 3\n"), ["A"]);
@@ -211,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_told() {
+    fn lost_headers_are_reported() {
         let cut = |text: &str| Headers::parse(text.as_bytes()).cut().cloned();
         assert_eq!(cut("A: 1\n\nB: 2\n"), None);
         assert_eq!(cut("A: 1\n"), None);
@@ -224,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn breaks_that_readers_differ_on_are_told() {
+    fn ambiguous_line_breaks_are_reported() {
         let odd = |text: &str| Headers::parse(text.as_bytes()).has_odd_breaks();
         assert!(!odd("A: 1\r\nB: 2\n\r\nx\ry\u{c}") && !odd("A: 1\n  \u{c}\n  x: y\n"));
         assert!(odd("A: 1\rB: 2\n") && odd("A: 1\u{c}B: 2\n") && odd("A: 1\n\rB: 2\n"));

@@ -1,4 +1,4 @@
-//! The interpreters that wheels are built for, named by their tags: `cp311`, `cp314t`, `pp311`, `gp312`.
+//! The interpreters of wheels, by their tags: `cp311`, `cp314t`, `pp311`, `gp312`.
 
 use std::{fmt, str::FromStr};
 
@@ -19,8 +19,7 @@ pub enum Implementation {
     GraalPy,
 }
 
-/// An interpreter with its version and threading model. Its text form, `cp314t`, is also how it is
-/// serialised.
+/// An interpreter with its version and threading model. The text form and the serialised form are `cp314t`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Interpreter {
@@ -29,38 +28,36 @@ pub struct Interpreter {
     free_threaded: bool,
 }
 
-/// Why a text names no interpreter.
+/// The reason why a text is not an interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "`{0}` is not an interpreter: use a tag such as `cp311`, `cp314t` (free-threaded, from 3.13 on), `pp311` or `gp312`"
 )]
 pub struct InterpreterError(String);
 
-/// Is there a release of this version that the specifiers allow? No minor version has had as many as
-/// are tried.
+/// Whether the specifiers allow a release of this version. Tries more releases than any minor version has.
 pub fn allows(specifiers: &VersionSpecifiers, (major, minor): (u8, u8)) -> bool {
     let version = |micro| Version::new([u64::from(major), u64::from(minor), micro]);
     (0..40).any(|micro| specifiers.contains(&version(micro)))
 }
 
 impl Interpreter {
-    /// Language version: `(3, 11)`.
+    /// The Python version: `(3, 11)`.
     pub fn python_version(&self) -> (u8, u8) {
         self.version
     }
 
-    /// Is it `CPython` without the global interpreter lock, which has a binary interface of its own
-    /// (PEP 703, PEP 779)?
+    /// Whether it is free-threaded `CPython`, which has a separate ABI (PEP 703, PEP 779).
     pub fn is_free_threaded(&self) -> bool {
         self.free_threaded
     }
 
-    /// Is it `CPython`?
+    /// Whether it is `CPython`.
     pub fn is_cpython(&self) -> bool {
         self.implementation == Implementation::CPython
     }
 
-    /// Is it `PyPy`?
+    /// Whether it is `PyPy`.
     pub fn is_pypy(&self) -> bool {
         self.implementation == Implementation::PyPy
     }
@@ -71,24 +68,23 @@ impl Interpreter {
         let prefix = match self.implementation {
             Implementation::CPython => "cp",
             Implementation::PyPy => "pp",
-            // Installers know no short name of it.
+            // Installers do not support its short name.
             Implementation::GraalPy => "graalpy",
         };
         format!("{prefix}{major}{minor}")
     }
 
-    /// Is a wheel with this tag one for this interpreter: built for exactly its binary interface,
-    /// for the stable one of an earlier version, or of pure Python? The platform is not looked at.
-    /// `scripts/collect-wheels.py` repeats this rule in the container; `tests/tags.rs` compares both with
-    /// Python's `packaging`.
+    /// Whether this interpreter accepts a wheel with this tag: for its own ABI, for the stable ABI of an earlier
+    /// version, or for pure Python. Ignores the platform. `scripts/collect-wheels.py` implements the same rule in the
+    /// container, and `tests/tags.rs` compares both with Python's `packaging`.
     pub fn accepts(&self, tag: &Tag) -> bool {
         let (major, minor) = self.version;
         if tag.python == self.python_tag() && self.has_abi(&tag.abi) {
             return true;
         }
         match tag.abi.as_str() {
-            // The stable interface of the free-threaded build is another one (PEP 703, PEP 803); 3.2 is
-            // the first version with one (PEP 384).
+            // The free-threaded build has a separate stable ABI (PEP 703, PEP 803). 3.2 is the first
+            // version with a stable ABI (PEP 384).
             "abi3" | "abi3t" => {
                 self.is_cpython()
                     && self.free_threaded == (tag.abi == "abi3t")
@@ -104,18 +100,18 @@ impl Interpreter {
         }
     }
 
-    /// Is `abi` its own binary interface, or none?
+    /// Whether `abi` is its own ABI or `none`.
     fn has_abi(self, abi: &str) -> bool {
         let (major, minor) = self.version;
         let is_own = match self.implementation {
             Implementation::CPython => {
                 let flags = abi.strip_prefix(&self.to_string());
-                // Until 3.7 the usual build had a flag: `cp36m`, `cp27mu` (PEP 3149, bpo-36707).
+                // Until 3.7, the default build had a flag: `cp36m`, `cp27mu` (PEP 3149, bpo-36707).
                 flags.is_some_and(|flags| {
                     flags.is_empty() || self.version < (3, 8) && ["m", "mu"].contains(&flags)
                 })
             }
-            // `pypy311_pp73`, `graalpy250_312_native`: releases come with interfaces of their own.
+            // `pypy311_pp73`, `graalpy250_312_native`: each release has its own ABI.
             Implementation::PyPy => abi.starts_with(&format!("pypy{major}{minor}_pp")),
             Implementation::GraalPy => {
                 let release = abi.strip_prefix("graalpy").and_then(|rest| rest.split_once('_'));
@@ -129,13 +125,13 @@ impl Interpreter {
     }
 }
 
-/// Is `tag` something like `cp37`, of the same major version and at most this minor one?
+/// Whether `tag` is like `cp37`, with the same major version and at most this minor version.
 fn is_at_most(tag: &str, prefix: &str, major: u8, minor: u8) -> bool {
     let version = tag.strip_prefix(prefix).and_then(split_version);
     version.is_some_and(|(own_major, own_minor)| own_major == major && own_minor <= minor)
 }
 
-/// Takes `311` apart: one digit, then the rest.
+/// Parses `311`: one digit, then the rest.
 fn split_version(digits: &str) -> Option<(u8, u8)> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -208,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_those_of_the_specification() {
+    fn tags_match_the_specification() {
         let tags = |text: &str| {
             let it: Interpreter = text.parse().unwrap();
             it.python_tag()
@@ -244,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn wheels_of_others_are_not() {
+    fn wheels_for_other_interpreters_are_not() {
         for (interpreter, tag) in [
             ("cp314", "cp314-cp314t"),
             ("cp314t", "cp314-cp314"),
@@ -267,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         for text in [
             "",
             "cp",

@@ -6,31 +6,30 @@ use thiserror::Error;
 use super::{Headers, Tag};
 use crate::text::shown;
 
-/// Why a metadata file cannot be used.
+/// The reason why a metadata file is unusable.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MetadataError {
-    /// A header that has to be there is missing or empty.
+    /// A required header is missing or empty.
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// A header that may be there once is there again. pip, uv and `installer` take the first, and
-    /// other readers may take another.
-    #[error("`{header}` is there more than once, {}; installers take the first", quoted(.values))]
+    /// A unique header is repeated. pip, uv and `installer` use the first, but other readers may use another.
+    #[error("`{header}` is repeated, {}; installers use the first", quoted(.values))]
     Repeated {
         /// The header.
         header: &'static str,
         /// Its first two values.
         values: [String; 2],
     },
-    /// A header has a value that the format does not know.
-    #[error("`{header}: {}` is not understood", shown(.value))]
+    /// A header has an invalid value.
+    #[error("`{header}: {}` is not valid", shown(.value))]
     Value {
         /// The header.
         header: &'static str,
         /// Its value.
         value: String,
     },
-    /// More headers than any package has.
-    #[error("it has more headers than any package has")]
+    /// More headers than the limit.
+    #[error("it has more headers than any real package")]
     TooMany,
 }
 
@@ -40,7 +39,7 @@ fn quoted(values: &[String; 2]) -> String {
     format!("`{}` and `{}`", shown(first), shown(second))
 }
 
-/// The headers of a file, if that is all of them.
+/// The headers of a file, if they are complete.
 fn all_headers(bytes: &[u8]) -> Result<Headers, MetadataError> {
     let headers = Headers::parse(bytes);
     if headers.has_more() { Err(MetadataError::TooMany) } else { Ok(headers) }
@@ -53,9 +52,9 @@ pub struct WheelFile {
     pub wheel_version: (u32, u32),
     /// `Generator`, the tool that wrote the wheel.
     pub generator: Option<String>,
-    /// `Root-Is-Purelib`: does the content go into `purelib` rather than `platlib`?
+    /// `Root-Is-Purelib`: whether the content is installed into `purelib` rather than `platlib`.
     pub root_is_purelib: bool,
-    /// The `Tag` lines, in order; each as the text stands.
+    /// The `Tag` lines, in order.
     pub tags: Vec<String>,
     /// `Build`, the build tag.
     pub build: Option<String>,
@@ -88,8 +87,7 @@ impl WheelFile {
         Ok(Self { wheel_version, generator, root_is_purelib, tags, build, headers })
     }
 
-    /// The file with its `Tag` lines replaced, where the first of them stood; all else stays as it
-    /// is.
+    /// The file with replaced `Tag` lines, at the place of the first one.
     pub(super) fn with_tags<'a>(bytes: &[u8], tags: impl Iterator<Item = &'a Tag>) -> Vec<u8> {
         let is_tag = |line: &[u8]| line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"tag:");
         let mut tags = Some(tags);
@@ -107,7 +105,7 @@ impl WheelFile {
     }
 }
 
-/// What is used of the `METADATA` file.
+/// The used headers of the `METADATA` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoreMetadata {
     /// `Metadata-Version`: `2.4`.
@@ -120,7 +118,7 @@ pub struct CoreMetadata {
     pub requires_python: Option<String>,
     /// `License-File` lines: paths below `.dist-info/licenses/` (PEP 639).
     pub license_files: Vec<String>,
-    /// `Requires-Dist` lines as they stand: `torch>=2.0; extra == "gpu"`.
+    /// `Requires-Dist` lines: `torch>=2.0; extra == "gpu"`.
     pub requires_dist: Vec<String>,
     /// All header lines.
     pub headers: Headers,
@@ -148,7 +146,7 @@ impl CoreMetadata {
     }
 }
 
-/// Are these two spellings of one project name (`PyPA` "Names and normalization", PEP 503)?
+/// Whether both names denote the same project (`PyPA`, "Names and normalization", PEP 503).
 pub fn same_name(left: &str, right: &str) -> bool {
     let words = |name: &str| -> Vec<String> {
         let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
@@ -157,24 +155,24 @@ pub fn same_name(left: &str, right: &str) -> bool {
     words(left) == words(right)
 }
 
-/// A version, equal for all spellings of it and made to be looked up.
+/// A version as a key, equal for all of its spellings.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct VersionKey(Result<Version, Vec<String>>);
 
 impl VersionKey {
-    /// The key of a version as it is written.
+    /// The key of a version.
     pub(crate) fn of(version: &str) -> Self {
         Self(version.parse().map_err(|_| normal_version(version)))
     }
 
-    /// Do installers take it only where there is nothing else?
+    /// Whether installers use it only if there is no other version.
     pub(crate) fn is_prerelease(&self) -> bool {
         self.0.as_ref().is_ok_and(Version::any_prerelease)
     }
 }
 
-/// Are these two spellings of one version (`PyPA` "Version specifiers", PEP 440): `1.0`, `v1.0.0`
-/// and `1.00`? Of what is no version of PEP 440 the words and numbers are compared.
+/// Whether both texts denote the same version, such as `1.0`, `v1.0.0` and `1.00` (`PyPA`, "Version specifiers",
+/// PEP 440). Compares words and numbers of other texts.
 pub fn same_version(left: &str, right: &str) -> bool {
     match (left.parse::<Version>(), right.parse::<Version>()) {
         (Ok(left), Ok(right)) => left == right,
@@ -185,8 +183,7 @@ pub fn same_version(left: &str, right: &str) -> bool {
 fn normal_version(version: &str) -> Vec<String> {
     let lower = version.trim().to_ascii_lowercase();
     let lower = lower.strip_prefix('v').unwrap_or(&lower);
-    // Words and numbers change places at will: `1.0.dev1`, `1.0dev1` and `1.0-dev1` are one
-    // version.
+    // Separators are optional: `1.0.dev1`, `1.0dev1` and `1.0-dev1` are the same version.
     let mut parts: Vec<String> = Vec::new();
     let mut last = ' ';
     for each in lower.chars() {
@@ -232,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_wheel_files_say_which_line() {
+    fn errors_of_wheel_files_contain_the_line() {
         let error = |text: &str| WheelFile::parse(text.as_bytes()).err();
         assert_eq!(error(""), Some(MetadataError::Missing("Wheel-Version")));
         assert_eq!(
@@ -251,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_stops_at_the_description() {
+    fn headers_of_metadata_end_at_the_description() {
         let text = b"Metadata-Version: 2.4\nName: a\nSummary: x\n  folded: y\nVersion: 1\nLicense-File: L\xe9\n\nVersion: 2\n";
         let metadata = CoreMetadata::parse(text).ok();
         assert_eq!(

@@ -1,9 +1,8 @@
-//! The wheel file format (`PyPA` "Binary distribution format", PEP 427 and PEP 425): file name,
-//! tags, archive, `RECORD`, `WHEEL` and `METADATA`, and the change that is made to a built wheel: its
-//! platform tag and a canonical archive.
+//! The wheel file format (`PyPA`, "Binary distribution format", PEP 427 and PEP 425): file name, tags, archive,
+//! `RECORD`, `WHEEL` and `METADATA`, and the final form of a built wheel.
 //!
-//! This module says what is in a file and where that breaks the format. It knows nothing of machine
-//! code and of what a tag promises.
+//! This module reads files and detects violations of the format. It does not depend on machine code or on the
+//! promises of tags.
 
 mod archive;
 mod entry_points;
@@ -37,6 +36,5 @@ pub use record::{Digest, Record, RecordError, RecordProblem, RecordRow};
 pub(crate) use requirement::{is_name, requirement_fault};
 pub use tag::{Tag, TagSet};
 
-/// Largest `RECORD`, `WHEEL` or `METADATA` that is read, in bytes. The largest real ones have some
-/// MiB.
+/// Maximum size of `RECORD`, `WHEEL` or `METADATA`, in bytes. The largest real ones have a few MiB.
 pub const MAX_METADATA: u64 = 8 << 20;

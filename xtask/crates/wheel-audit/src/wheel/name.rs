@@ -6,10 +6,10 @@ use thiserror::Error;
 
 use super::TagSet;
 
-/// Longest file name that the usual file systems take, in bytes.
+/// Maximum length of a file name on common file systems, in bytes.
 const MAX_LENGTH: usize = 255;
 
-/// Why a text is no file name of a wheel.
+/// The reason why a text is not a wheel file name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NameError {
     /// The name does not end in `.whl`, or is too long.
@@ -18,10 +18,10 @@ pub enum NameError {
     /// Not five to seven parts between dashes.
     #[error("`{}` is not a wheel file name: `name-version(-build)-python-abi-platform.whl` is expected", .0.escape_debug())]
     Parts(String),
-    /// A part holds a character that has no place there, or nothing.
+    /// A part is empty or contains an invalid character.
     #[error("`{}` is not a valid {part} of a wheel file name", .text.escape_debug())]
     Part {
-        /// Which part.
+        /// The part.
         part: &'static str,
         /// Its text.
         text: String,
@@ -31,26 +31,26 @@ pub enum NameError {
     Tags(String),
 }
 
-/// A wheel's file name, taken apart. [`fmt::Display`] gives it back as it was.
+/// A parsed wheel file name. [`fmt::Display`] writes the original text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WheelName {
     /// The distribution's name as escaped for file names: `zope_interface`.
     pub distribution: String,
     /// The version as escaped for file names: `1.0`, `1.0+local`.
     pub version: String,
-    /// The build tag, which begins with a digit.
+    /// The build tag, which starts with a digit.
     pub build: Option<String>,
-    /// What it is for.
+    /// The compatibility tags.
     pub tags: TagSet,
     /// The label of its variant (PEP 825, provisionally accepted): `x86_64_v3`.
     pub variant: Option<String>,
 }
 
 impl WheelName {
-    /// Parses a file name, without any folder before it.
+    /// Parses a file name without a folder.
     ///
     /// # Errors
-    /// [`NameError`] that quotes the part that is wrong.
+    /// [`NameError`] with the invalid part.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let stem = text.strip_suffix(".whl").filter(|_| text.len() <= MAX_LENGTH);
         let stem = stem.ok_or_else(|| NameError::Form(text.to_owned()))?;
@@ -74,7 +74,7 @@ impl WheelName {
         })
     }
 
-    /// The folder in the archive that holds the metadata: `demo-1.0.dist-info`.
+    /// The metadata folder in the archive: `demo-1.0.dist-info`.
     pub fn dist_info(&self) -> String {
         format!("{}-{}.dist-info", self.distribution, self.version)
     }
@@ -102,8 +102,8 @@ impl FromStr for WheelName {
     }
 }
 
-/// Takes the label of a variant off the end. Without one, three tags stand behind the version or behind a
-/// build tag, which begins with a digit.
+/// Splits off the label of a variant. Without a label, three tags follow the version or a build tag, which starts
+/// with a digit.
 fn variant(parts: &mut Vec<&str>) -> Option<String> {
     let has_build = parts.get(2).is_some_and(|part| is_build(part));
     let is_python = |text: &&str| {
@@ -126,8 +126,8 @@ fn is_build(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_digit())
 }
 
-/// Letters, digits and the `others`, beginning and ending with a letter or digit, so never a folder
-/// or a hidden file.
+/// Whether the text has only letters, digits and the `others`, with a letter or digit at both ends. It is then
+/// neither a folder nor a hidden file.
 fn part(
     part: &'static str,
     text: &str,
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_paths_or_worse_are_refused() {
+    fn paths_and_other_invalid_names_are_rejected() {
         for name in [
             "",
             ".whl",

@@ -1,28 +1,28 @@
-//! What the text of a Python module rules out. It is not parsed: a name that the text never has, and
-//! that nothing in it can make at run time, is not there.
+//! Determines names that a Python module certainly lacks, without parsing it: the source does not contain the name,
+//! and nothing in it defines names at run time.
 
 use memchr::memmem;
 
-/// Names that a module uses to define others at run time (Python's data model and built-in functions;
-/// PEP 562), or to become another module.
+/// Names with which a module defines names at run time (Python's data model and built-in functions; PEP 562), or
+/// replaces itself.
 const DYNAMIC: [&str; 9] =
     ["__getattr__", "globals", "locals", "vars", "exec", "eval", "setattr", "__dict__", "modules"];
 
-/// Names with which a package finds its modules elsewhere than in its folder (Python's import system;
-/// `pkgutil`, `pkg_resources`).
+/// Names with which a package loads modules from other folders (Python's import system; `pkgutil`,
+/// `pkg_resources`).
 const IMPORTS: [&str; 5] =
     ["__path__", "extend_path", "declare_namespace", "meta_path", "path_hooks"];
 
-/// The text of a module.
+/// The source of a module.
 pub(crate) struct PythonSource<'a>(pub(crate) &'a [u8]);
 
 impl PythonSource<'_> {
-    /// Is it certain that the module has no such name at its top level?
+    /// Whether the module certainly lacks this name at its top level.
     pub(crate) fn lacks(&self, name: &str) -> bool {
         name.is_ascii() && !self.has_word(name) && !self.is_dynamic() && !self.imports_all()
     }
 
-    /// Could submodules of this package come from elsewhere, or be made at run time?
+    /// Whether submodules of this package may come from other folders, or be created at run time.
     pub(crate) fn changes_imports(&self) -> bool {
         self.is_dynamic() || IMPORTS.iter().any(|word| self.has_word(word))
     }
@@ -31,7 +31,7 @@ impl PythonSource<'_> {
         DYNAMIC.iter().any(|word| self.has_word(word))
     }
 
-    /// Is this word in it, comments left out that fill a line?
+    /// Whether it contains this word, except in comments that fill a line.
     fn has_word(&self, word: &str) -> bool {
         let is_of_word =
             |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
@@ -45,7 +45,7 @@ impl PythonSource<'_> {
         })
     }
 
-    /// Is there a `from x import *`?
+    /// Whether it contains `from x import *`.
     fn imports_all(&self) -> bool {
         memmem::find_iter(self.0, "import").any(|at| {
             let rest = self.0.get(at + "import".len()..).unwrap_or_default();
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_absent_only_where_nothing_can_make_it() {
+    fn a_name_is_absent_only_if_nothing_can_define_it() {
         let lacks = |text: &str| PythonSource(text.as_bytes()).lacks("main");
         for text in [
             "",
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn packages_may_find_their_modules_elsewhere() {
+    fn packages_may_load_modules_from_other_folders() {
         let changes = |text: &str| PythonSource(text.as_bytes()).changes_imports();
         assert!(!changes("") && !changes("import os\nfrom . import cli\n"));
         assert!(changes("__path__ = extend_path(__path__, __name__)\n"));

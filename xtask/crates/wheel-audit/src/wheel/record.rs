@@ -1,5 +1,5 @@
-//! `RECORD`: every file of the wheel with its hash (binary distribution format, "The .dist-info
-//! directory"; "Recording installed projects" for the form of a row).
+//! `RECORD`: every file of the wheel with its hash (binary distribution format, "The .dist-info directory";
+//! "Recording installed projects" for the rows).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,12 +12,12 @@ use thiserror::Error;
 
 use crate::text::listing;
 
-/// SHA-256 and size of some bytes.
+/// The SHA-256 and size of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digest {
     /// The hash.
     pub sha256: [u8; 32],
-    /// How many bytes.
+    /// The number of bytes.
     pub size: u64,
 }
 
@@ -27,12 +27,12 @@ impl Digest {
         Self { sha256: Sha256::digest(bytes).into(), size: bytes.len() as u64 }
     }
 
-    /// The hash as `RECORD` writes it: URL-safe base64 without padding.
+    /// The hash as in `RECORD`: URL-safe base64 without padding.
     pub fn base64(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.sha256)
     }
 
-    /// The hash as the rest of the world writes it: 64 lower-case hexadecimal digits.
+    /// The hash as 64 lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
         self.sha256.iter().fold(String::with_capacity(64), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
@@ -41,27 +41,27 @@ impl Digest {
     }
 }
 
-/// Twice as many files as an archive without zip64 has room for.
+/// Maximum number of rows: twice as many as the files in an archive without zip64.
 const MAX_ROWS: usize = 1 << 17;
-/// Of more problems nobody reads the last.
+/// Maximum number of problems.
 const MAX_PROBLEMS: usize = 1_000;
 
-/// Why a `RECORD` cannot be read.
+/// The reason why a `RECORD` is unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecordError {
-    /// The bytes are no UTF-8.
+    /// It is not UTF-8.
     #[error("`RECORD` is not UTF-8")]
     Encoding,
-    /// A quoted field does not end, or does not end with its quotes.
+    /// A quoted field is malformed.
     #[error("line {0} of `RECORD` has a broken quotation")]
     Quotation(usize),
-    /// More rows than any wheel has files.
+    /// More rows than the limit.
     #[error("`RECORD` has more than {MAX_ROWS} rows")]
     TooMany,
     /// Not three fields.
-    #[error("line {0} of `RECORD` has not three fields")]
+    #[error("line {0} of `RECORD` does not have three fields")]
     Fields(usize),
-    /// The size is no number.
+    /// The size is not a number.
     #[error("line {0} of `RECORD` has a size that is not a number")]
     Size(usize),
     /// The hash is not of the form `algorithm=digest`.
@@ -69,68 +69,70 @@ pub enum RecordError {
     Hash(usize),
 }
 
-/// One row: a file of the wheel.
+/// A row: a file of the wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordRow {
     /// The file's path in the archive.
     pub path: String,
-    /// Algorithm and digest: `("sha256", "…")`. `RECORD` itself has none.
+    /// The algorithm and digest: `("sha256", "…")`. `None` for `RECORD` itself.
     pub hash: Option<(String, String)>,
     /// The file's size in bytes.
     pub size: Option<u64>,
 }
 
-/// A `RECORD`, rows in order.
+/// A `RECORD`, with rows in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// The rows.
     pub rows: Vec<RecordRow>,
 }
 
-/// What is wrong between a `RECORD` and the archive it lies in.
+/// A difference between a `RECORD` and its archive.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[expect(
     missing_docs,
-    reason = "the message says it, and `path` is the file's path in the archive"
+    reason = "the messages explain the fields, and `path` is the file's path in the archive"
 )]
 pub enum RecordProblem {
-    /// A file that nobody vouches for.
-    #[error("`{path}` is in the archive and not in `RECORD`")]
+    /// A file without a row.
+    #[error("`{path}` is in the archive but not in `RECORD`")]
     Unlisted { path: String },
-    /// A file that has been lost.
-    #[error("`{path}` is in `RECORD` and not in the archive")]
+    /// A row without a file.
+    #[error("`{path}` is in `RECORD` but not in the archive")]
     Absent { path: String },
     /// Two rows for one file.
     #[error("`{path}` is in `RECORD` more than once")]
     Repeated { path: String },
-    /// A row without a hash, for a file that needs one.
+    /// A row without a required hash.
     #[error("`{path}` has no hash in `RECORD`")]
     NoHash { path: String },
-    /// Better than sha256, and so in order, but not looked at.
-    #[error("`{path}` has a hash of the sort `{algorithm}` in `RECORD`, which was not checked")]
+    /// A valid algorithm that the audit does not check.
+    #[error("`{path}` has a `{algorithm}` hash in `RECORD`, which was not checked")]
     Unchecked { path: String, algorithm: String },
-    /// A path that leads out of the folder that the wheel is unpacked to.
-    #[error("`RECORD` lists `{path}`, which leads out of the wheel")]
+    /// A path outside of the wheel.
+    #[error("`RECORD` lists `{path}`, which is outside of the wheel")]
     Outside { path: String },
-    /// `RECORD` cannot know its own hash.
-    #[error("`{path}` lists itself with a hash, which cannot be right")]
+    /// `RECORD` with its own hash.
+    #[error("`{path}` lists itself with a hash, which cannot be correct")]
     OwnHash { path: String },
-    /// md5, sha1 and sha224 are forbidden, and others unknown.
-    #[error("`{path}` has a hash of the forbidden or unknown sort `{algorithm}` in `RECORD`")]
+    /// A forbidden algorithm (md5, sha1, sha224), or an unknown one.
+    #[error(
+        "`{path}` has a hash with the forbidden or unknown algorithm `{algorithm}` in `RECORD`"
+    )]
     Algorithm { path: String, algorithm: String },
-    /// The hashes of these files are right, and in another form than URL-safe base64 without padding.
+    /// The hashes of these files are correct, but not written as URL-safe base64 without padding.
     #[error("`RECORD` has {form} hashes of {}", listing(.files))]
     Form { path: String, form: &'static str, files: Vec<String> },
-    /// The content is another one.
+    /// Another hash.
     #[error("`{path}` has the hash `{found}`, but `RECORD` has `{recorded}`")]
     Hash { path: String, recorded: String, found: String },
-    /// The length is another one.
+    /// Another size.
     #[error("`{path}` has {found} bytes, but `RECORD` has {recorded}")]
     Size { path: String, recorded: u64, found: u64 },
 }
 
 impl RecordProblem {
-    /// The file in question.
+    /// The affected file.
     pub fn path(&self) -> &str {
         match self {
             Self::Unlisted { path }
@@ -149,8 +151,7 @@ impl RecordProblem {
 }
 
 impl Record {
-    /// Reads a `RECORD`: CSV with commas, fields in double quotes where needed, quotes within
-    /// doubled.
+    /// Parses a `RECORD`: CSV with commas. Fields with special characters are in double quotes, with doubled quotes.
     ///
     /// # Errors
     /// [`RecordError`] with the number of the line, counted from 1.
@@ -169,7 +170,7 @@ impl Record {
         Ok(Self { rows })
     }
 
-    /// The file's text, one row a line.
+    /// The text, with one row per line.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for row in &self.rows {
@@ -183,7 +184,7 @@ impl Record {
         text
     }
 
-    /// Sets hash and size of a file. `false` if there is no row for it.
+    /// Sets hash and size of a file. Returns `false` if it has no row.
     pub fn set(&mut self, path: &str, digest: &Digest) -> bool {
         let row = self.rows.iter_mut().find(|row| row.path == path);
         row.is_some_and(|row| {
@@ -193,8 +194,8 @@ impl Record {
         })
     }
 
-    /// Compares with what is in the archive: `files` are its members without folders, `own_path` is
-    /// where this `RECORD` lies. It itself and its signatures need no row and no hash.
+    /// Compares with the archive. `files` are its members without folders, and `own_path` is the path of this `RECORD`.
+    /// `RECORD` itself and its signatures need neither row nor hash.
     pub fn verify(&self, files: &BTreeMap<String, Digest>, own_path: &str) -> Vec<RecordProblem> {
         let mut problems = Vec::new();
         let mut seen = BTreeSet::new();
@@ -243,8 +244,7 @@ impl Record {
 }
 
 impl RecordRow {
-    /// The form of a hash that is the file's and is not written as it has to be. Nothing else is wrong
-    /// with the row.
+    /// The invalid form of an otherwise correct hash.
     fn other_form(&self, found: &Digest) -> Option<&'static str> {
         let (algorithm, digest) = self.hash.as_ref()?;
         let base64 = found.base64();
@@ -289,18 +289,18 @@ impl RecordRow {
     }
 }
 
-/// "sha256 or better" is asked for, and of the algorithms that every Python has (`hashlib`,
-/// `algorithms_guaranteed`) these are; in use is none of them.
+/// The algorithms that are "sha256 or better" and in every Python (`hashlib.algorithms_guaranteed`). No known wheel
+/// uses them.
 const BETTER: [&str; 7] =
     ["sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"];
 
-/// Absolute, with a drive, or up and out.
+/// Whether a path is outside of the wheel: absolute, with a drive, or with `..`.
 fn leads_outside(path: &str) -> bool {
     let drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
     drive || path.starts_with(['/', '\\']) || path.split(['/', '\\']).any(|part| part == "..")
 }
 
-/// `RECORD` cannot hold its own hash; signatures of it are made after it.
+/// Whether the file needs no hash: `RECORD` itself, or a signature of it.
 fn is_exempt(path: &str, own_path: &str) -> bool {
     path.strip_prefix(own_path).is_some_and(|rest| ["", ".jws", ".p7s"].contains(&rest))
 }
@@ -322,8 +322,8 @@ fn row(line: &str, number: usize) -> Result<RecordRow, RecordError> {
     Ok(RecordRow { path, hash, size })
 }
 
-/// The fields of a line; `None` if the quotes do not match. A line break within quotes ends the
-/// line here, so that a name with one is refused.
+/// The fields of a line. `None` if the quotes do not match. A line break within quotes ends the line, so names with
+/// line breaks are rejected.
 fn fields(line: &str) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     let mut rest = line;
@@ -346,7 +346,7 @@ fn fields(line: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Reads up to the closing quotes; gives the field and what follows.
+/// Reads up to the closing quotes. Returns the field and the rest.
 fn quotation(text: &str) -> Option<(String, &str)> {
     let mut field = String::new();
     let mut rest = text;

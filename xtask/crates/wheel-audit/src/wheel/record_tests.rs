@@ -1,4 +1,4 @@
-//! Tests of reading and comparing RECORD.
+//! Tests of RECORD.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
@@ -14,7 +14,7 @@ fn verify(text: &str, list: &[(&str, &[u8])]) -> Vec<RecordProblem> {
     Record::parse(text.as_bytes()).unwrap().verify(&files(list), "d/RECORD")
 }
 
-/// The digest of no bytes at all.
+/// The digest of an empty file.
 const EMPTY: &str = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
 
 #[test]
@@ -30,7 +30,7 @@ fn a_complete_record_has_no_problem() {
 }
 
 #[test]
-fn every_disagreement_is_found() {
+fn every_difference_is_reported() {
     let path = || "a".to_owned();
     assert_eq!(verify("", &[("a", b"")]), [RecordProblem::Unlisted { path: path() }]);
     assert_eq!(verify(&format!("a,{EMPTY},0"), &[]), [RecordProblem::Absent { path: path() }]);
@@ -73,7 +73,7 @@ fn every_disagreement_is_found() {
 }
 
 #[test]
-fn rows_that_cannot_be_right_are_found() {
+fn invalid_rows_are_reported() {
     for path in ["/etc/passwd", "../a", "a/../../b", "\\\\host\\a", "C:\\a", "c:a"] {
         assert_eq!(
             verify(&format!("{path},{EMPTY},0"), &[]),
@@ -94,7 +94,7 @@ fn rows_that_cannot_be_right_are_found() {
 }
 
 #[test]
-fn broken_rows_name_their_line() {
+fn errors_of_rows_contain_the_line() {
     let error = |text: &str| Record::parse(text.as_bytes()).err();
     assert_eq!(error("a,,\nb,"), Some(RecordError::Fields(2)));
     assert_eq!(error("a,,,"), Some(RecordError::Fields(1)));
@@ -106,7 +106,7 @@ fn broken_rows_name_their_line() {
 }
 
 #[test]
-fn what_nobody_reads_is_not_kept() {
+fn problems_above_the_limit_are_dropped() {
     let many = "a,,\n".repeat(MAX_ROWS);
     let record = Record::parse(many.as_bytes()).unwrap();
     assert_eq!(record.verify(&BTreeMap::new(), "RECORD").len(), MAX_PROBLEMS);

@@ -1,8 +1,7 @@
-//! Requirements of `Requires-Dist` (`PyPA` "Dependency specifiers", PEP 508), in the grammar of
-//! `packaging`, with which pip reads them.
+//! Checks requirements in `Requires-Dist` (`PyPA`, "Dependency specifiers", PEP 508) with the grammar of
+//! `packaging`, which pip uses.
 //!
-//! `pep508_rs` reads the same texts and brings 35 crates, regular expressions and Unicode's tables for
-//! URLs among them, which nothing else here needs.
+//! `pep508_rs` would add 35 crates, such as regular expressions and Unicode tables for URLs.
 
 use pep440_rs::VersionSpecifier;
 
@@ -35,13 +34,13 @@ const OPERATORS: [&str; 8] = ["===", "==", "~=", "!=", "<=", ">=", "<", ">"];
 /// Maximum depth of parentheses in a marker.
 const MAX_DEPTH: usize = 32;
 
-/// Why no installer can parse a requirement, as a clause for messages; `None` where pip parses it.
+/// The reason why pip cannot parse a requirement, as a clause for messages. `None` if it can.
 pub(crate) fn requirement_fault(text: &str) -> Option<String> {
     let mut reader = Reader { rest: text.trim() };
     requirement(&mut reader).err()
 }
 
-/// Is it a valid name of a project or an extra (PEP 508, `Names`)?
+/// Whether it is a valid name of a project or extra (PEP 508, `Names`).
 pub(crate) fn is_name(name: &str) -> bool {
     let plain = |each: char| each.is_ascii_alphanumeric();
     name.starts_with(plain)
@@ -60,7 +59,7 @@ fn requirement(reader: &mut Reader<'_>) -> Parsed {
         reader.blank();
         let url = reader.until(char::is_whitespace);
         if url.is_empty() {
-            return Err("no address after `@`".to_owned());
+            return Err("no URL after `@`".to_owned());
         }
     } else {
         specifiers(reader)?;
@@ -98,7 +97,7 @@ fn specifiers(reader: &mut Reader<'_>) -> Parsed {
     let parts: Vec<&str> = list.split(',').map(str::trim).collect();
     let last = parts.len().saturating_sub(1);
     for (index, part) in parts.iter().enumerate() {
-        // One comma may end the list.
+        // A trailing comma is valid.
         let is_end = part.is_empty() && index == last;
         if !is_end && !is_specifier(part) {
             return Err(format!("`{}` is not a version specifier", shown(part)));
@@ -112,7 +111,7 @@ fn specifiers(reader: &mut Reader<'_>) -> Parsed {
 
 fn is_specifier(text: &str) -> bool {
     match text.strip_prefix("===") {
-        // Any text is compared as it is.
+        // `===` compares arbitrary text.
         Some(version) => {
             let version = version.trim();
             !version.is_empty() && !version.contains([' ', '\t', ')'])
@@ -121,7 +120,7 @@ fn is_specifier(text: &str) -> bool {
     }
 }
 
-/// Comparisons joined by `and` and `or`, some of them in parentheses.
+/// Parses comparisons joined by `and` and `or`, with parentheses.
 fn marker(reader: &mut Reader<'_>, depth: usize) -> Parsed {
     loop {
         if reader.take("(") {
@@ -172,18 +171,18 @@ fn operator(reader: &mut Reader<'_>) -> Parsed {
     Err("a marker without a comparison".to_owned())
 }
 
-/// What is left of the text.
+/// The rest of the text.
 struct Reader<'a> {
     rest: &'a str,
 }
 
 impl<'a> Reader<'a> {
-    /// Skips blanks. Folded headers have line breaks.
+    /// Skips whitespace. Folded headers contain line breaks.
     fn blank(&mut self) {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 
-    /// Takes the token behind any blanks.
+    /// Reads this token after whitespace.
     fn take(&mut self, token: &str) -> bool {
         self.blank();
         self.take_here(token)
@@ -195,7 +194,7 @@ impl<'a> Reader<'a> {
         after.is_some()
     }
 
-    /// Takes the word behind any blanks, which no letter follows.
+    /// Reads this word after whitespace, if no letter follows.
     fn word(&mut self, word: &str) -> bool {
         self.blank();
         let is_of_word = |each: char| each.is_alphanumeric() || each == '_';
@@ -214,7 +213,7 @@ impl<'a> Reader<'a> {
         text
     }
 
-    /// Takes a name, which ends in a letter, a digit or `_`.
+    /// Reads a name, which ends in a letter, a digit or `_`.
     fn name(&mut self) -> Option<&'a str> {
         self.blank();
         let rest = self.rest;
@@ -235,9 +234,9 @@ mod tests {
 
     use super::*;
 
-    /// Each was read with `packaging` 26.4.
+    /// `packaging` 26.4 accepts all of them.
     #[test]
-    fn what_pip_reads_has_no_fault() {
+    fn valid_requirements_have_no_fault() {
         for text in [
             "a",
             "A.b-c_d ",
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_installer_reads_has_one() {
+    fn invalid_requirements_have_a_fault() {
         for text in [
             "",
             "-a",

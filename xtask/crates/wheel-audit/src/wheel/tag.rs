@@ -1,4 +1,4 @@
-//! Compatibility tags (PEP 425) and the compressed sets of them in a file name.
+//! Compatibility tags (PEP 425), and compressed sets of them in file names.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -6,25 +6,25 @@ use serde::Serialize;
 
 use super::{Interpreter, NameError};
 
-/// One compatibility tag: `cp311-cp311-manylinux_2_36_x86_64`.
+/// A compatibility tag: `cp311-cp311-manylinux_2_36_x86_64`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(into = "String")]
 pub struct Tag {
     /// Interpreter and version: `cp311`, `py3`.
     pub python: String,
-    /// Binary interface: `cp311`, `cp314t`, `abi3`, `abi3t`, `none`.
+    /// ABI: `cp311`, `cp314t`, `abi3`, `abi3t`, `none`.
     pub abi: String,
-    /// System: `manylinux_2_36_x86_64`, `any`.
+    /// Platform: `manylinux_2_36_x86_64`, `any`.
     pub platform: String,
 }
 
 impl Tag {
-    /// Is it for a stable interface (PEP 384, PEP 803), which later versions of Python keep?
+    /// Whether it is for a stable ABI (PEP 384, PEP 803).
     pub fn is_stable(&self) -> bool {
         self.abi == "abi3" || self.abi == "abi3t"
     }
 
-    /// The oldest interpreter that installs a wheel with this tag; `None` for `py3-none` and the like.
+    /// The oldest interpreter that installs a wheel with this tag. `None` for tags such as `py3-none`.
     pub fn lowest_interpreter(&self) -> Option<Interpreter> {
         let free_threaded = format!("{}t", self.python);
         let named = [&self.abi, &self.python, &free_threaded];
@@ -45,8 +45,7 @@ impl From<Tag> for String {
     }
 }
 
-/// A compressed set of tags, as in a file name: `py2.py3-none-any`. The order is kept, so that the
-/// text comes back as it was.
+/// A compressed set of tags, as in a file name: `py2.py3-none-any`. Keeps the order for the text form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagSet {
     /// The Python tags.
@@ -58,7 +57,7 @@ pub struct TagSet {
 }
 
 impl TagSet {
-    /// Every combination, as each has to stand in a `Tag:` line of `WHEEL`.
+    /// Every combination, as in the `Tag:` lines of `WHEEL`.
     pub fn expand(&self) -> BTreeSet<Tag> {
         let mut tags = BTreeSet::new();
         for python in &self.pythons {
@@ -99,7 +98,7 @@ pub(super) fn set(text: &str) -> Result<Vec<String>, NameError> {
     let valid = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    // A set multiplies with the two others; no real one has more than a handful.
+    // A limit, because the sizes of the three sets multiply. Real sets are small.
     if text.split('.').count() > 16 || !text.split('.').all(valid) {
         return Err(NameError::Tags(text.to_owned()));
     }

@@ -1,4 +1,4 @@
-//! Wheels made by tests.
+//! Wheels for tests.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
@@ -9,17 +9,17 @@ use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 use wheel_audit::wheel::{Digest, Record, RecordRow, WheelName};
 
-/// A wheel that is right in every point until a test spoils it.
+/// A valid wheel that tests can change.
 pub(crate) struct Fixture {
     pub(crate) name: WheelName,
     pub(crate) files: Vec<(String, Vec<u8>)>,
     pub(crate) record: Option<String>,
-    /// What lies in a folder `scripts` is executable.
+    /// Files in a folder `scripts` are executable.
     pub(crate) programs: bool,
 }
 
 impl Fixture {
-    /// A wheel with this file name, its metadata and nothing else.
+    /// A wheel with this file name and only metadata.
     pub(crate) fn new(name: &str) -> Self {
         let name = WheelName::parse(name).unwrap();
         let tags: Vec<String> = name
@@ -55,7 +55,7 @@ impl Fixture {
         self
     }
 
-    /// As [`Self::set`], for building in one expression.
+    /// As [`Self::set`], for chaining.
     pub(crate) fn with(mut self, path: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.set(path, bytes);
         self
@@ -97,7 +97,7 @@ impl Fixture {
         zip.finish().unwrap().into_inner()
     }
 
-    /// Writes the wheel to a folder, under its name.
+    /// Writes the wheel to a folder.
     pub(crate) fn write(&self, folder: &Utf8Path) -> Utf8PathBuf {
         let path = folder.join(self.name.to_string());
         fs_err::write(&path, self.bytes()).unwrap();
@@ -105,12 +105,12 @@ impl Fixture {
     }
 }
 
-/// The archive with a member whose packed data begins with blocks of no bytes, as many as said: legal,
-/// and who looks at the start of the packed data alone sees nothing of what it is.
+/// The archive with a member whose compressed data starts with empty blocks. This is valid, but hides the content
+/// from readers that decompress only the start.
 pub(crate) fn behind_empty_blocks(archive: &[u8], name: &str, count: usize) -> Vec<u8> {
     let number = |at: usize| u32::from_le_bytes(archive[at..at + 4].try_into().unwrap()) as usize;
     let short = |at: usize| u16::from_le_bytes(archive[at..at + 2].try_into().unwrap()) as usize;
-    // Not the last block, stored, of length 0.
+    // A stored block of length 0 that is not the last one.
     let blocks = [0, 0, 0, 0xff, 0xff].repeat(count);
     let longer = |at: usize| u32::try_from(number(at) + blocks.len()).unwrap().to_le_bytes();
     let (mut output, mut at, mut border) = (Vec::new(), 0, usize::MAX);
@@ -148,7 +148,7 @@ pub(crate) fn behind_empty_blocks(archive: &[u8], name: &str, count: usize) -> V
     output
 }
 
-/// A folder that goes with the test.
+/// A temporary folder.
 pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {

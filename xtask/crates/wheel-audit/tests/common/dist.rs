@@ -1,4 +1,4 @@
-//! A folder of wheels with its manifest and checksums, made without the store that writes real ones.
+//! Creates a folder of wheels with manifest and checksums for tests.
 #![allow(clippy::unwrap_used, dead_code, reason = "a test fails by panicking; not each uses all")]
 
 use camino::Utf8Path;
@@ -9,8 +9,7 @@ use wheel_audit::dist::{
     documents_of, wheel_purl,
 };
 
-/// Adds the files of one target, each with its name, contents and kind, to the `dist/` at `dist`, and the documents
-/// of each wheel.
+/// Adds the files of one target (name, content, kind) and the documents of each wheel to `dist`.
 pub(crate) fn add(dist: &Utf8Path, folder: &str, files: &[(&str, &[u8], Kind)]) {
     fs_err::create_dir_all(dist.join(folder)).unwrap();
     let mut manifest = manifest(dist);
@@ -21,7 +20,7 @@ pub(crate) fn add(dist: &Utf8Path, folder: &str, files: &[(&str, &[u8], Kind)]) 
     write(dist, folder, manifest);
 }
 
-/// Writes the documents of all wheels of a folder anew: what the manifest and `build-info.json` say now.
+/// Rewrites the documents of all wheels of a folder from the manifest and `build-info.json`.
 pub(crate) fn document(dist: &Utf8Path, folder: &str) {
     write(dist, folder, manifest(dist));
 }
@@ -57,7 +56,7 @@ fn write(dist: &Utf8Path, folder: &str, mut manifest: Manifest) {
     fs_err::write(dist.join(MANIFEST), serde_json::to_vec_pretty(&manifest).unwrap()).unwrap();
 }
 
-/// What `verify` reads of the two documents of a wheel.
+/// The parts of both documents of a wheel that `verify` reads.
 fn documents(wheel: &Entry, info: &Value) -> [Value; 2] {
     let Kind::Wheel { target, platform, builds, .. } = &wheel.kind else {
         return [Value::Null, Value::Null];

@@ -1,8 +1,8 @@
-//! ELF files made by hand, of which a few bytes say much. For tests of the library and of the program.
+//! Handmade ELF files in which few bytes encode many names, for tests of the library and the program.
 #![allow(clippy::unwrap_used, dead_code, reason = "a test fails by panicking; not each uses all")]
 
-/// A shared object with nothing but tables: so many symbols that are bound to a version, and version
-/// needs; each name is a part of one long one.
+/// A shared object with only tables: numbers of symbols that are bound to a version, and of version needs. Each name
+/// is a part of one long name.
 pub(crate) fn tables(symbols: usize, name: usize, needs: usize) -> Vec<u8> {
     fn words(values: &[usize]) -> Vec<u8> {
         values.iter().flat_map(|&value| (value as u64).to_le_bytes()).collect()
@@ -69,7 +69,7 @@ pub(crate) fn tables(symbols: usize, name: usize, needs: usize) -> Vec<u8> {
     [header.concat(), load, dynamic, body].concat()
 }
 
-/// A shared object whose dynamic section has `count` entries that mean nothing.
+/// A shared object whose dynamic section has `count` entries without a meaning.
 pub(crate) fn many_entries(count: u64) -> Vec<u8> {
     let mut file = tables(1, 10, 1);
     let at = file.len() - 16;
@@ -80,7 +80,7 @@ pub(crate) fn many_entries(count: u64) -> Vec<u8> {
     }
     file.extend([0; 16]);
     let length = file.len() as u64;
-    // Sizes in the file and in memory of the segment that is loaded.
+    // Sizes of the loaded segment in the file and in memory.
     for at in [64 + 32, 64 + 40] {
         file[at..at + 8].copy_from_slice(&length.to_le_bytes());
     }

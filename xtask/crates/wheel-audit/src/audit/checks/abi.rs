@@ -58,13 +58,13 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
                 _ => &OTHER_ABI,
             };
             let abi = suffix.abi.to_string();
-            let said = match (&suffix.platform, suffix.abi) {
+            let text = match (&suffix.platform, suffix.abi) {
                 (Some(platform), ExtensionAbi::Stable | ExtensionAbi::FreeThreadedStable) => {
                     format!("{abi}-{platform}")
                 }
                 _ => abi,
             };
-            findings.push(rule.broken(&elf.path, contradiction(&said, name)));
+            findings.push(rule.broken(&elf.path, contradiction(&text, name)));
         }
         if let ExtensionAbi::Interpreter(interpreter) = suffix.abi {
             own.entry(interpreter).or_insert(&elf.path);
@@ -73,7 +73,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         findings.extend(
             found
                 .into_iter()
-                .map(|(rule, said)| rule.broken(&elf.path, contradiction(&said, name))),
+                .map(|(rule, text)| rule.broken(&elf.path, contradiction(&text, name))),
         );
     }
     if let Some((interpreter, path)) = own.first_key_value().filter(|_| own.len() == 1)
@@ -87,8 +87,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn contradiction(said: &str, name: &WheelName) -> String {
-    format!("the file name is for `{said}`, but the wheel is for `{}`", name.tags)
+fn contradiction(suffix: &str, name: &WheelName) -> String {
+    format!("the file name is for `{suffix}`, but the wheel is for `{}`", name.tags)
 }
 
 /// The machine of the suffix, if the wheel is for another one, with the broken rule.

@@ -78,7 +78,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// An empty result for a file that is loaded in this way.
+    /// An empty result for a file with this kind of loading.
     pub(super) fn of(loaded_by: LoadedBy) -> Self {
         Self { loaded_by: Some(loaded_by), ..Self::default() }
     }

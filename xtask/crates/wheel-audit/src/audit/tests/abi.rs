@@ -1,8 +1,8 @@
-//! What modules ask of the interpreter.
+//! The interpreter's symbols that modules need.
 
 use super::*;
 
-/// A module that takes these symbols from the interpreter.
+/// A module that uses these symbols of the interpreter.
 fn python_module(name: &str, symbols: &[&str], flags: &[&str]) -> Vec<u8> {
     let folder = Folder::new();
     let calls: Vec<String> = symbols
@@ -25,17 +25,17 @@ fn messages(fixture: &Fixture) -> Vec<String> {
 }
 
 #[test]
-fn modules_that_keep_to_the_stable_interface_pass() {
+fn modules_within_the_stable_abi_pass() {
     let symbols = ["PyLong_FromLong", "_Py_Dealloc", "PyType_GetModule", "PyDict_New"];
     assert_eq!(own(&stable("cp310", &symbols)), Vec::<&str>::new());
-    // What other files of the wheel offer is not the interpreter's; what is no name of its either.
+    // Exports of other files, and names without the interpreter's prefix, do not belong to the interpreter.
     let library = python_module("PyPkg_Helper", &[], &[]);
     let fixture = stable("cp39", &["PyPkg_Helper", "Python_like"]);
     assert_eq!(own(&fixture.with("libpkg.so", library)), Vec::<&str>::new());
 }
 
 #[test]
-fn symbols_outside_the_stable_interface_are_errors() {
+fn symbols_outside_the_stable_abi_are_errors() {
     assert_eq!(
         messages(&stable("cp39", &["PyLong_FromLong", "PyUnicode_AsUTF8", "_PyDict_NewPresized"])),
         [
@@ -44,9 +44,9 @@ fn symbols_outside_the_stable_interface_are_errors() {
     );
 }
 
-/// As with `PySide6`, whose modules take names like the interpreter's from `shiboken6`, another wheel.
+/// As with `PySide6`, whose modules use names with the interpreter's prefix from `shiboken6`, another wheel.
 #[test]
-fn what_a_library_of_another_wheel_may_offer_is_not_proven_to_be_wrong() {
+fn symbols_that_another_wheel_may_export_are_a_warning() {
     let needs = |library: &str| {
         let folder = Folder::new();
         let soname = format!("-Wl,-soname,{library}");
@@ -68,7 +68,7 @@ fn what_a_library_of_another_wheel_may_offer_is_not_proven_to_be_wrong() {
             "uses `PyDateTimeAPI`, which no Python has in its stable ABI; only `libother.so.1`, which is not in the wheel, could provide them".to_owned()
         )]
     );
-    // The system's libraries and the interpreter's own are known, and so is one of the wheel.
+    // The exports of system libraries, the interpreter's library and bundled libraries are known.
     for library in ["libm.so.6", "libpython3.11.so.1.0", "libown.so"] {
         let own = python_module("own", &[], &["-Wl,-soname,libown.so"]);
         let found = codes(&needs(library).with("pkg/libown.so", own));
@@ -78,7 +78,7 @@ fn what_a_library_of_another_wheel_may_offer_is_not_proven_to_be_wrong() {
             "{library}"
         );
     }
-    // One that comes along behind a library of the wheel.
+    // A library that a bundled library needs.
     let folder = Folder::new();
     gcc(&folder, "stub.so", "void nothing(void) {}", &["-Wl,-soname,libother.so.1"]);
     let stub = folder.path().join("stub.so").into_string();
@@ -97,7 +97,7 @@ fn symbols_newer_than_the_tag_are_errors() {
         ]
     );
     assert_eq!(own(&stable("cp311", &symbols)), Vec::<&str>::new());
-    // It installs on the lowest of its Python tags.
+    // The lowest Python tag decides.
     assert_eq!(own(&stable("cp39.cp311", &symbols)), ["ABI002"]);
 }
 
@@ -112,14 +112,14 @@ fn weak_symbols_may_be_absent() {
 }
 
 #[test]
-fn a_stable_suffix_in_a_wheel_of_one_interpreter_may_be_wrong_without_harm() {
+fn a_wrong_stable_suffix_in_a_wheel_of_one_interpreter_is_a_warning() {
     let wheel = |symbols: &[&str]| {
         let module = python_module("PyInit__pkg", symbols, &[]);
         own(&Fixture::new(WHEEL).with("_pkg.abi3.so", module))
     };
     assert_eq!(wheel(&["PyLong_FromLong"]), Vec::<&str>::new());
     assert_eq!(wheel(&["PyUnicode_AsUTF8"]), ["ABI003"]);
-    // Python has it since 3.9, and promises it since 3.12.
+    // Python exports it since 3.9, and the stable ABI contains it since 3.12.
     assert_eq!(wheel(&["PyObject_Vectorcall"]), ["ABI003"]);
 }
 
@@ -135,7 +135,7 @@ fn a_module_for_abi3t_has_no_definition_with_the_layout_of_an_object() {
         assert_eq!(wheel(abi, "abi3t", old, &["PyModuleDef_Init"]), ["ABI007"], "{abi}");
         assert_eq!(wheel(abi, "abi3t", old, &["PyModule_Create2"]), ["ABI007"], "{abi}");
         assert_eq!(wheel(abi, "abi3t", new, &["PyModuleDef_Init"]), Vec::<&str>::new(), "{abi}");
-        // A shim that makes its module in another way.
+        // A shim that creates its module differently.
         assert_eq!(wheel(abi, "abi3t", old, &["PyLong_FromLong"]), Vec::<&str>::new(), "{abi}");
         assert_eq!(wheel(abi, "abi3t", new, &["PyUnicode_AsUTF8"]), ["ABI001"], "{abi}");
     }
@@ -143,7 +143,7 @@ fn a_module_for_abi3t_has_no_definition_with_the_layout_of_an_object() {
 }
 
 #[test]
-fn an_interpreter_gets_the_modules_that_it_loads() {
+fn extensions_are_those_that_the_interpreter_loads() {
     let module = |name: &str| python_module(&format!("PyModExport_{name}"), &[], &[]);
     let name = "pkg-1.0-cp315-abi3.abi3t-manylinux_2_36_x86_64.whl";
     let fixture = Fixture::new(name)
@@ -159,7 +159,7 @@ fn an_interpreter_gets_the_modules_that_it_loads() {
 }
 
 #[test]
-fn an_interpreter_gets_no_modules_of_the_tests() {
+fn extensions_exclude_modules_of_tests() {
     let mut fixture = Fixture::new("pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl");
     for (folder, name) in [
         ("pkg/tests/deep", "_a"),

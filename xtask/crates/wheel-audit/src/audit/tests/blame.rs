@@ -1,10 +1,10 @@
-//! Who calls what is too new.
+//! Callers of too new symbols.
 
 #![cfg(target_arch = "x86_64")]
 
 use super::*;
 
-/// Takes `symbol` in a version of `libc.so.6`, and calls it in one of two functions.
+/// A module that uses `symbol` in a version of `libc.so.6`, and calls it in one of two functions.
 fn calling(symbol: &str, version: &str) -> Vec<u8> {
     called_by("guilty", symbol, version)
 }
@@ -25,7 +25,7 @@ fn called_by(caller: &str, symbol: &str, version: &str) -> Vec<u8> {
     fs_err::read(path("module.so")).unwrap()
 }
 
-/// The callers that a report names for the one culprit.
+/// The callers of the only culprit in the report.
 fn callers(name: &str, module: &[u8], depth: Depth, limit: Option<Libc>) -> Vec<String> {
     let folder = Folder::new();
     let path = Fixture::new(name).with(MODULE, module).write(folder.path());
@@ -39,7 +39,7 @@ fn callers(name: &str, module: &[u8], depth: Depth, limit: Option<Libc>) -> Vec<
 }
 
 #[test]
-fn the_function_that_calls_what_is_too_new_is_named_at_every_depth() {
+fn the_caller_of_a_too_new_symbol_is_reported_at_every_depth() {
     let module = calling("strlcpy", "GLIBC_2.38");
     for depth in [Depth::Floor, Depth::Bytes, Depth::Code] {
         let limit = Some(Libc::Glibc(LibcVersion::new(2, 36)));
@@ -57,13 +57,13 @@ fn the_function_that_calls_what_is_too_new_is_named_at_every_depth() {
 }
 
 #[test]
-fn a_wheel_without_a_promise_names_who_sets_its_floor() {
+fn a_wheel_without_a_promise_has_the_callers_of_its_floor() {
     let name = "pkg-1.0-cp311-cp311-linux_x86_64.whl";
     assert_eq!(callers(name, &calling("f", "GLIBC_2.17"), Depth::Floor, None), ["guilty"]);
 }
 
 #[test]
-fn a_file_in_no_wheel_names_them_too() {
+fn a_file_outside_of_a_wheel_has_callers_too() {
     let folder = Folder::new();
     let path = folder.path().join("libfoo.so");
     fs_err::write(&path, calling("strlcpy", "GLIBC_2.38")).unwrap();
@@ -77,11 +77,11 @@ fn a_file_in_no_wheel_names_them_too() {
     };
     assert_eq!(named(Depth::Floor, Some(Libc::Glibc(LibcVersion::new(2, 36)))), ["guilty"]);
     assert_eq!(named(Depth::Code, None), ["guilty"]);
-    assert!(named(Depth::Floor, None).is_empty(), "a folder may hold thousands");
+    assert!(named(Depth::Floor, None).is_empty(), "a folder may contain thousands");
 }
 
 #[test]
-fn long_names_are_cut_in_messages_and_whole_in_the_report() {
+fn long_names_are_truncated_only_in_messages() {
     let name = "_ZN".repeat(60);
     let audit = audit(&native(called_by(&name, "strlcpy", "GLIBC_2.38")), &Expectations::default());
     let message = &audit.findings[0].message;

@@ -1,10 +1,10 @@
-//! What lands in `site-packages`.
+//! The files for `site-packages`.
 
 use super::*;
 
 const GOOD: [&str; 0] = [];
 
-/// The codes for a wheel with a good package and these files.
+/// The codes for a wheel with a valid package and these files.
 fn with(files: &[&str]) -> Vec<&'static str> {
     let start = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg/__init__.py", "");
     own(&files.iter().fold(start, |fixture, path| fixture.with(path, "x")))
@@ -20,18 +20,18 @@ fn a_package_with_its_data_is_good() {
 }
 
 #[test]
-fn bytecode_has_no_place_in_a_wheel() {
+fn bytecode_is_reported() {
     assert_eq!(with(&["pkg/__pycache__/a.cpython-311.pyc", "pkg/a.pyo"]), ["MET030"]);
     assert_eq!(with(&["pkg/pyc", "pkg/a.pyc.txt"]), GOOD);
 }
 
 #[test]
-fn object_files_have_no_place_in_a_wheel() {
+fn object_files_are_reported() {
     assert_eq!(with(&["pkg/_x.o", "pkg/.o/x.txt", "pkg/x.obj"]), ["MET050"]);
 }
 
 #[test]
-fn copies_are_worth_a_note_when_they_cost_something() {
+fn large_copies_are_a_note() {
     let wheel = |size: usize| {
         let fixture = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg/a.py", vec![b'#'; size]);
         own(&fixture.with("pkg/b.py", vec![b'#'; size]))
@@ -41,7 +41,7 @@ fn copies_are_worth_a_note_when_they_cost_something() {
 }
 
 #[test]
-fn modules_have_names_that_can_be_imported() {
+fn modules_with_invalid_names_are_reported() {
     for path in ["pkg/a-b.py", "pkg/2d.py", "pkg/is/x.py", "pkg/my tests/x.py", "pkg/1_x.abi3.so"] {
         assert_eq!(with(&[path]), ["MET032"], "{path}");
     }
@@ -58,7 +58,7 @@ fn libraries_are_no_modules() {
 }
 
 #[test]
-fn what_lies_at_the_top_belongs_to_the_project() {
+fn foreign_top_level_names_are_reported() {
     assert_eq!(with(&["tests/x.py"]), ["MET033", "MET038"]);
     assert_eq!(with(&["test.py"]), ["MET033", "MET038"]);
     let named_so = Fixture::new("build-1.0-py3-none-any.whl").with("build/__init__.py", "");
@@ -73,14 +73,14 @@ fn what_lies_at_the_top_belongs_to_the_project() {
 }
 
 #[test]
-fn a_wheel_of_nothing_but_metadata_is_told_of() {
+fn a_wheel_with_only_metadata_is_reported() {
     let name = "pkg-1.0-py3-none-any.whl";
     assert_eq!(own(&Fixture::new(name)), ["MET034"]);
     assert_eq!(own(&Fixture::new(name).with("pkg-1.0.data/scripts/run", "")), GOOD);
 }
 
 #[test]
-fn each_file_lands_in_a_place_of_its_own() {
+fn files_with_the_same_installed_path_are_errors() {
     assert_eq!(with(&["pkg-1.0.data/purelib/pkg/a.py", "pkg/b.py"]), GOOD);
     for files in [
         ["pkg-1.0.data/purelib/pkg/a.py", "pkg/a.py"],
@@ -95,7 +95,7 @@ fn each_file_lands_in_a_place_of_its_own() {
 }
 
 #[test]
-fn metadata_comes_from_the_metadata_folder_alone() {
+fn metadata_in_data_folders_is_an_error() {
     for path in [
         "pkg-1.0.data/purelib/other-1.0.dist-info/METADATA",
         "pkg-1.0.data/platlib/pkg-1.0.dist-info/extra.txt",
@@ -110,7 +110,7 @@ fn metadata_comes_from_the_metadata_folder_alone() {
 }
 
 #[test]
-fn names_are_ones_that_windows_takes() {
+fn names_that_windows_rejects_are_reported() {
     for path in [
         "pkg/con.txt",
         "pkg/AUX",
@@ -134,7 +134,7 @@ fn names_are_ones_that_windows_takes() {
 }
 
 #[test]
-fn a_wheel_above_the_limit_of_an_index_is_told_of() {
+fn a_wheel_above_the_limit_of_an_index_is_reported() {
     let folder = Folder::new();
     let path = wheel(WHEEL).write(folder.path());
     let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
@@ -143,7 +143,7 @@ fn a_wheel_above_the_limit_of_an_index_is_told_of() {
         let audit = audit_wheel(&path, &Expectations::default(), &Settings::default()).unwrap();
         audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
     };
-    // The rest of the file, a hole, is no archive.
+    // The rest of the file is a hole, not an archive.
     assert!(codes(100 << 20).iter().all(|code| *code != "MET039"));
     assert!(codes((100 << 20) + 1).contains(&"MET039"));
 }

@@ -1,11 +1,11 @@
-//! A folder with a manifest, judged as a whole.
+//! A folder with a manifest.
 
 use super::*;
 use crate::dist::{Kind, Reproduced, Smoke, Tests, WheelBuild};
 use crate::made_dist;
 
-/// Judges a `dist/` that holds one good wheel, after `spoil` had its way with it.
-fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> Report {
+/// The findings about a `dist/` with one valid wheel that `spoil` changed.
+fn audited(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> Report {
     let folder = Folder::new();
     let work = folder.path().join("work");
     fs_err::create_dir(&work).unwrap();
@@ -54,28 +54,28 @@ fn codes_of(report: &Report) -> Vec<&'static str> {
 
 #[test]
 fn a_dist_is_checked_with_its_wheels() {
-    let good = judged(Depth::Bytes, Vec::new(), |_| {});
+    let good = audited(Depth::Bytes, Vec::new(), |_| {});
     assert_eq!((good.findings.as_slice(), good.verdict), ([].as_slice(), Verdict::Pass));
     let grow = |dist: &Utf8Path| {
         let path = dist.join("debian12-amd64").join(WHEEL);
         let mut bytes = fs_err::read(&path).unwrap();
-        // The same size, so that only what the audit has read tells.
+        // The same size, so that only the digest differs.
         *bytes.last_mut().unwrap() ^= 1;
         fs_err::write(&path, bytes).unwrap();
     };
-    let changed = judged(Depth::Bytes, Vec::new(), grow);
+    let changed = audited(Depth::Bytes, Vec::new(), grow);
     assert_eq!((codes_of(&changed), changed.verdict), (vec!["DST003"], Verdict::Fail));
     let path = &changed.findings.first().unwrap().path;
     assert!(path.ends_with(&format!("dist/debian12-amd64/{WHEEL}")), "{path}");
     let extra = |dist: &Utf8Path| {
         wheel("pkg-1.0-cp312-cp312-manylinux_2_36_x86_64.whl").write(dist);
     };
-    assert_eq!(codes_of(&judged(Depth::Bytes, Vec::new(), extra)), ["DST005"]);
-    assert_eq!(codes_of(&judged(Depth::Floor, Vec::new(), extra)), [""; 0], "not `check-glibc`'s");
+    assert_eq!(codes_of(&audited(Depth::Bytes, Vec::new(), extra)), ["DST005"]);
+    assert_eq!(codes_of(&audited(Depth::Floor, Vec::new(), extra)), [""; 0], "not `check-glibc`'s");
 }
 
 #[test]
-fn such_findings_are_overridden_by_the_name_of_their_file() {
+fn findings_about_files_of_dist_can_be_overridden_by_name() {
     let lost =
         |dist: &Utf8Path| fs_err::remove_file(dist.join("debian12-amd64/audit.json")).unwrap();
     let severities = |path| {
@@ -85,7 +85,7 @@ fn such_findings_are_overridden_by_the_name_of_their_file() {
             severity: Severity::Note,
             reason: "kept elsewhere".to_owned(),
         };
-        let report = judged(Depth::Bytes, vec![over], lost);
+        let report = audited(Depth::Bytes, vec![over], lost);
         report.findings.iter().map(|finding| finding.severity).collect::<Vec<_>>()
     };
     assert_eq!(severities("audit.json"), [Severity::Note; 2]);
@@ -93,7 +93,7 @@ fn such_findings_are_overridden_by_the_name_of_their_file() {
 }
 
 #[test]
-fn an_own_dist_has_a_manifest_and_other_folders_need_none() {
+fn only_the_repositorys_dist_needs_a_manifest() {
     let folder = Folder::new();
     wheel(WHEEL).write(folder.path());
     let settings = Settings { depth: Depth::Bytes, ..Settings::default() };

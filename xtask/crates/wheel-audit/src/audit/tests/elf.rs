@@ -1,9 +1,9 @@
-//! Machine code: what it needs and what is promised.
+//! The needs of machine code, compared with the promises.
 
 use super::*;
 
 #[test]
-fn a_floor_above_the_promise_names_symbol_version_library_and_file() {
+fn a_floor_above_the_promise_is_reported_with_symbol_version_library_and_file() {
     let fixture = native(module(&[("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")], &[]));
     let audit = audit(&fixture, &Expectations::default());
     assert_eq!(audit.findings.len(), 1, "{:?}", audit.findings);
@@ -22,7 +22,7 @@ fn a_floor_above_the_promise_names_symbol_version_library_and_file() {
 }
 
 #[test]
-fn libstdcxx_counts_beside_glibc() {
+fn libstdcxx_counts_in_addition_to_glibc() {
     let needs = [("f", "GLIBCXX_3.4.30", "libstdc++.so.6")];
     let fixture = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.whl")
         .with(MODULE, module(&needs, &[]));
@@ -43,7 +43,7 @@ fn every_tag_of_a_set_has_to_be_true() {
 
 #[test]
 fn weak_version_needs_do_not_count() {
-    // The flag is set where the linker has not: right before the index and the name of the version
+    // Set the flag before the index and the name of the version
     // need.
     let bytes = module(&[("f", "GLIBC_2.38", "libc.so.6")], &[]);
     let hash = b"GLIBC_2.38".iter().fold(0_u32, |hash, &byte| {
@@ -55,14 +55,14 @@ fn weak_version_needs_do_not_count() {
     weak[at + 4] = 2;
     assert_eq!(own(&native(bytes.clone())), ["ELF003"]);
     assert_eq!(own(&native(weak)), Vec::<&str>::new());
-    // The number of versions, in the entry before, is nothing that the loader looks at.
+    // The loader ignores the number of versions in the previous entry.
     let mut uncounted = bytes;
     uncounted[at - 14] = 0;
     assert_eq!(own(&native(uncounted)), ["ELF003"]);
 }
 
 #[test]
-fn versions_that_no_policy_knows_are_errors_whatever_the_tag() {
+fn versions_that_no_policy_knows_are_errors_with_any_tag() {
     for version in ["GLIBC_PRIVATE", "GLIBC_ABI_GNU2_TLS"] {
         let module = module(&[("f", version, "libc.so.6")], &[]);
         assert_eq!(own(&native(module.clone())), ["ELF004"], "{version}");
@@ -72,15 +72,15 @@ fn versions_that_no_policy_knows_are_errors_whatever_the_tag() {
 }
 
 #[test]
-fn libraries_have_to_be_on_the_system_or_in_the_wheel() {
+fn libraries_outside_of_system_and_wheel_are_errors() {
     let needs = [("SSL_new", "OPENSSL_3.0.0", "libssl.so.3")];
     let outside = native(module(&needs, &[]));
     assert_eq!(own(&outside), ["ELF006"]);
     let mut inside = native(module(&needs, &[]));
     let ssl = library("SSL_new", "OPENSSL_3.0.0", "libssl.so.3");
     inside.set("pkg.libs/libssl.so.3", ssl);
-    assert_eq!(own(&inside), ["ELF011"], "it is there, though no search path leads to it");
-    // A library of the system in versions that no policy speaks of.
+    assert_eq!(own(&inside), ["ELF011"], "bundled, but not in the search path");
+    // A system library with versions that no policy covers.
     assert_eq!(own(&native(module(&[("f", "FOO_1", "libexpat.so.1")], &[]))), ["ELF008"]);
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
     let zlib = module(&[("deflate", "ZLIB_1.2.0", "libz.so.1")], &[]);
@@ -88,7 +88,7 @@ fn libraries_have_to_be_on_the_system_or_in_the_wheel() {
 }
 
 #[test]
-fn symbols_that_are_not_everywhere_are_errors() {
+fn forbidden_symbols_are_errors() {
     let needs = [("uncompress2", "ZLIB_1.2.9", "libz.so.1")];
     let fixture = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_28_x86_64.whl")
         .with(MODULE, module(&needs, &[]));
@@ -103,7 +103,7 @@ fn packed_relocations_need_their_version() {
     let packed = fs_err::read(folder.path().join("packed.so")).unwrap();
     let old = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.whl")
         .with("libpacked.so", packed.clone());
-    assert_eq!(own(&old), ["ELF003"], "the linker names the version, and 2.34 has it not");
+    assert_eq!(own(&old), ["ELF003"], "the linker records the version, which 2.34 lacks");
     let needed = b"GLIBC_ABI_DT_RELR";
     let mut nameless = packed;
     let at = nameless.windows(needed.len()).position(|window| window == needed).unwrap();
@@ -130,25 +130,25 @@ fn packed_relocations_of_files_without_glibc_crash_on_older_ones() {
 }
 
 #[test]
-fn executable_stacks_of_what_python_loads_are_errors() {
+fn executable_stacks_of_loaded_files_are_errors() {
     let stack = || module(&[], &["-z", "execstack"]);
-    let judge = |fixture: &Fixture| {
+    let check = |fixture: &Fixture| {
         let audit = audit(fixture, &Expectations::default());
         let codes: Vec<_> = audit.findings.iter().map(|finding| finding.code).collect();
         (codes, audit.verdict())
     };
-    assert_eq!(judge(&native(stack())), (vec!["ELF009"], Verdict::Fail));
+    assert_eq!(check(&native(stack())), (vec!["ELF009"], Verdict::Fail));
     let folder = Folder::new();
     gcc(&folder, "libplugin.so", "void f(void) {}", &["-z", "execstack"]);
     let plugin = fs_err::read(folder.path().join("libplugin.so")).unwrap();
     let plugin = wheel(WHEEL).with("pkg/libplugin.so", plugin);
-    assert_eq!(judge(&plugin), (vec!["ELF009"], Verdict::Pass), "nothing in the wheel needs it");
+    assert_eq!(check(&plugin), (vec!["ELF009"], Verdict::Pass), "nothing in the wheel needs it");
     let musl = Fixture::new("pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl");
-    assert_eq!(judge(&musl.with("_pkg.abi3.so", stack())).1, Verdict::Pass, "musl ignores it");
+    assert_eq!(check(&musl.with("_pkg.abi3.so", stack())).1, Verdict::Pass, "musl ignores it");
 }
 
 #[test]
-fn files_that_cannot_be_judged_are_errors_and_promise_nothing() {
+fn unreadable_files_are_errors_and_promise_nothing() {
     let audit = audit(&native(PLAIN[..600].to_vec()), &Expectations::default());
     assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF001"]);
     assert_eq!(audit.facts.overall_tag, "linux_x86_64");
@@ -164,7 +164,7 @@ fn files_for_another_machine_are_errors() {
 }
 
 #[test]
-fn musl_wheels_are_judged_by_their_libraries() {
+fn libraries_decide_about_musl_wheels() {
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
     assert_eq!(
         own(&Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone())),
@@ -174,7 +174,7 @@ fn musl_wheels_are_judged_by_their_libraries() {
 }
 
 #[test]
-fn known_causes_of_a_floor_get_their_own_cure() {
+fn known_causes_of_a_floor_have_their_own_help() {
     for (symbol, version, help) in [
         ("__isoc23_strtol", "GLIBC_2.38", "before 2.38"),
         ("other", "GLIBC_PRIVATE", "no private symbol"),
@@ -195,22 +195,22 @@ fn defect_16_code_above_the_promised_level_names_instruction_function_and_file()
                   v8 PyInit__pkg(v8 a, v8 b) { return a * b; }";
     gcc(&folder, "module.so", source, &["-mavx", "-O2"]);
     let wheel = native(fs_err::read(folder.path().join("module.so")).unwrap());
-    let judged = |level: &str| {
+    let audited = |level: &str| {
         let expectations =
             Expectations { isa: vec![level.parse().unwrap()], ..Expectations::default() };
         audit(&wheel, &expectations)
     };
-    let above = judged("x86-64-v2");
+    let above = audited("x86-64-v2");
     let finding = above.findings.iter().find(|finding| finding.code == "ISA001").unwrap();
     assert_eq!((above.verdict(), finding.path.as_str()), (Verdict::Fail, MODULE));
     let message = &finding.message;
     assert!(message.contains("vmulps") && message.contains("PyInit__pkg"), "{message}");
     assert_eq!(above.facts.isa.as_deref(), Some("x86-64-v3"));
-    assert_eq!(judged("x86-64-v3").verdict(), Verdict::Pass);
+    assert_eq!(audited("x86-64-v3").verdict(), Verdict::Pass);
 }
 
 #[test]
-fn a_limit_takes_the_place_of_the_tags() {
+fn a_limit_replaces_the_tags() {
     let wheel = native(module(&[("strlcpy", "GLIBC_2.38", "libc.so.6")], &[]));
     let limit = |minor| {
         let limit = Some(Libc::Glibc(LibcVersion::new(2, minor)));
@@ -227,7 +227,7 @@ fn a_limit_takes_the_place_of_the_tags() {
 }
 
 #[test]
-fn what_an_index_refuses_is_an_error_when_publishing() {
+fn findings_that_an_index_rejects_are_errors_when_publishing() {
     let folder = Folder::new();
     let path = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl").write(folder.path());
     let verdict = |publish| {
@@ -238,8 +238,8 @@ fn what_an_index_refuses_is_an_error_when_publishing() {
 }
 
 #[test]
-fn what_the_wheel_claims_decides_which_c_library_is_meant() {
-    // Linked without versions, as on musl, and yet against the name of glibc.
+fn the_tag_decides_about_the_c_library() {
+    // Linked without versions, as on musl, but with the soname of glibc.
     let folder = Folder::new();
     gcc(&folder, "libc.so", "void f(void) {}", &["-Wl,-soname,libc.so.6"]);
     let source = "extern void f(void); void *use = f; void *PyInit__pkg(void) { return 0; }";
@@ -255,7 +255,7 @@ fn what_the_wheel_claims_decides_which_c_library_is_meant() {
 }
 
 #[test]
-fn a_file_behind_empty_blocks_is_read_for_its_floor_too() {
+fn a_file_after_empty_blocks_is_read_for_its_floor_too() {
     let module = module(&[("strtol", "GLIBC_2.38", "libc.so.6")], &[]);
     let bytes = native(module).bytes();
     for count in [1, 51, 52, 1_000, 30_000] {
@@ -273,11 +273,11 @@ fn a_file_behind_empty_blocks_is_read_for_its_floor_too() {
 }
 
 #[test]
-fn the_library_that_a_file_stands_for_is_a_need() {
+fn the_library_of_a_filter_object_is_a_need() {
     let filter = module(&[], &["-Wl,--filter=libstrange.so.1"]);
     let audit = audit(&native(filter), &Expectations::default());
     let absent = audit.findings.iter().find(|finding| finding.code == "ELF006").unwrap();
     assert!(absent.message.contains("`libstrange.so.1`"), "{}", absent.message);
-    // The loader goes on without an auxiliary one (glibc, `elf/dl-deps.c`).
+    // The loader ignores a missing auxiliary library (glibc, `elf/dl-deps.c`).
     assert_eq!(own(&native(module(&[], &["-Wl,--auxiliary=libstrange.so.1"]))), Vec::<&str>::new());
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::audit::{Cell, State};
 
 #[test]
-fn metadata_has_to_agree_with_the_file_name() {
+fn metadata_that_differs_from_the_file_name_is_an_error() {
     let folder = "pkg-1.0.dist-info";
     let metadata = |text: &str| own(&wheel(WHEEL).with(&format!("{folder}/METADATA"), text));
     assert_eq!(metadata("Metadata-Version: 2.1\nName: Pkg\nVersion: 1.0\n"), Vec::<&str>::new());
@@ -26,8 +26,8 @@ fn metadata_has_to_agree_with_the_file_name() {
 }
 
 #[test]
-fn tag_lines_that_are_wrong_in_one_way_are_one_finding() {
-    let judged = |name: &str, tags: &[&str]| {
+fn tag_lines_with_the_same_fault_are_one_finding() {
+    let audited = |name: &str, tags: &[&str]| {
         let lines: Vec<String> = tags.iter().map(|tag| format!("Tag: {tag}\n")).collect();
         let text = format!("Wheel-Version: 1.0\nRoot-Is-Purelib: true\n{}", lines.concat());
         let wheel = Fixture::new(name).with("pk/__init__.py", "");
@@ -36,17 +36,17 @@ fn tag_lines_that_are_wrong_in_one_way_are_one_finding() {
         found.map(|it| (it.severity, it.message)).collect::<Vec<_>>()
     };
     let both = "pk-1.0-py2.py3-none-any.whl";
-    assert_eq!(judged(both, &["py2-none-any", "py3-none-any"]), []);
-    // Installers read the file name alone.
-    let found = judged(both, &["py2.py3-none-any"]);
+    assert_eq!(audited(both, &["py2-none-any", "py3-none-any"]), []);
+    // Installers read only the file name.
+    let found = audited(both, &["py2.py3-none-any"]);
     assert!(matches!(found.as_slice(), [(Severity::Warning, _)]), "{found:?}");
     assert!(found[0].1.contains("not expanded"), "{found:?}");
     for lines in [["py2-none-any", "py4-none-any"], ["py2.py4-none-any", "py3-none-any"]] {
-        let found = judged(both, &lines);
+        let found = audited(both, &lines);
         assert!(matches!(found.as_slice(), [(Severity::Error, _)]), "{found:?}");
     }
     let letters = ["-", "3", "a", "e", "n", "n", "n", "o", "p", "y", "y"];
-    let found = judged("pk-1.0-py3-none-any.whl", &letters);
+    let found = audited("pk-1.0-py3-none-any.whl", &letters);
     assert!(matches!(found.as_slice(), [(Severity::Error, _)]), "{found:?}");
 }
 
@@ -68,7 +68,7 @@ fn hashes_in_another_form_are_one_finding() {
 }
 
 #[test]
-fn record_has_to_vouch_for_every_file() {
+fn record_covers_every_file() {
     let with = |record: &str| Fixture { record: Some(record.to_owned()), ..wheel(WHEEL) };
     assert_eq!(own(&with("")), ["REC002"]);
     assert_eq!(own(&with("gone.py,sha256=x,1\n")), ["REC002", "REC003"]);
@@ -100,7 +100,7 @@ fn archives_that_cannot_be_trusted_fail() {
     assert!(unread.facts.is_unknown());
     let is_refused = |cell: &Cell| [State::Refused, State::Absent].contains(&cell.state);
     assert!(unread.systems().iter().all(is_refused));
-    // The first member's data begins behind its header and name.
+    // The first member's data follows its header and name.
     let first = 30 + usize::from(bytes[26]);
     bytes[first + 4] ^= 0xff;
     assert!(damage(&bytes).contains(&"ARC010"));
@@ -131,12 +131,12 @@ fn platform_tags_without_a_policy_are_errors() {
     }
 }
 
-/// Only the floor is asked for, and still nothing that cannot be judged passes.
+/// Unreadable files fail even if the audit reads only the floor.
 #[test]
-fn a_floor_is_no_verdict_on_what_cannot_be_read() {
+fn unreadable_files_fail_at_floor_depth() {
     let folder = Folder::new();
     let floor = Settings { depth: Depth::Floor, ..Settings::default() };
-    let judge = |name: &str, bytes: &[u8]| {
+    let check = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         fs_err::write(&path, bytes).unwrap();
         let audit = audit_wheel(&path, &Expectations::default(), &floor).unwrap();
@@ -144,15 +144,15 @@ fn a_floor_is_no_verdict_on_what_cannot_be_read() {
         (audit.verdict(), codes, audit.facts.overall_tag)
     };
     let good = wheel(WHEEL).bytes();
-    assert_eq!(judge(WHEEL, &good).0, Verdict::Pass);
-    assert_eq!(judge(WHEEL, b"no archive at all").1, ["ARC001"]);
-    assert_eq!(judge("renamed.whl", &good).1, ["TAG001"]);
-    // The packed bytes of the module, which is the largest member by far.
+    assert_eq!(check(WHEEL, &good).0, Verdict::Pass);
+    assert_eq!(check(WHEEL, b"no archive at all").1, ["ARC001"]);
+    assert_eq!(check("renamed.whl", &good).1, ["TAG001"]);
+    // The compressed bytes of the module, which is the largest member.
     let mut damaged = good.clone();
     let at = damaged.windows(MODULE.len()).position(|part| part == MODULE.as_bytes()).unwrap();
     let packed = at + MODULE.len() + 200;
     damaged[packed..packed + 64].iter_mut().for_each(|byte| *byte ^= 0xff);
-    let (verdict, codes, tag) = judge(WHEEL, &damaged);
+    let (verdict, codes, tag) = check(WHEEL, &damaged);
     assert_eq!((verdict, codes.as_slice()), (Verdict::Fail, ["ARC010"].as_slice()));
-    assert_eq!(tag, "linux_x86_64", "nothing is known of it");
+    assert_eq!(tag, "linux_x86_64", "its needs are unknown");
 }

@@ -1,8 +1,8 @@
-//! What the linker leaves open, and search paths that lead shadowed.
+//! Hardening by the linker, and wrong search paths.
 
 use super::*;
 
-/// What is said of a module that was linked with these flags: codes and messages, notes as well.
+/// The codes and messages for a module that was linked with these flags, including notes.
 fn said(flags: &[&str]) -> Vec<(&'static str, String)> {
     let fixture = native(module(&[("malloc", "GLIBC_2.2.5", "libc.so.6")], flags));
     let findings = audit(&fixture, &Expectations::default()).findings;
@@ -14,7 +14,7 @@ fn codes_of(flags: &[&str]) -> Vec<&'static str> {
 }
 
 #[test]
-fn what_the_loader_could_protect_and_may_not_is_noted() {
+fn missing_relro_is_a_note() {
     assert_eq!(codes_of(&[]), Vec::<&str>::new());
     assert_eq!(codes_of(&["-Wl,-z,norelro"]), ["ELF019"]);
     assert_eq!(codes_of(&["-Wl,-z,lazy"]), ["ELF020"]);
@@ -23,8 +23,8 @@ fn what_the_loader_could_protect_and_may_not_is_noted() {
 }
 
 #[test]
-fn code_that_can_be_written_to_is_warned_of() {
-    // The second program header is that of the code, in what this machine's linker makes.
+fn writable_code_is_a_warning() {
+    // This machine's linker puts the code into the second program header.
     let mut bytes = PLAIN.clone();
     let [start, code, flags] = [64, 56, 4];
     let at = start + code + flags;
@@ -35,7 +35,7 @@ fn code_that_can_be_written_to_is_warned_of() {
 
 #[test]
 fn much_debug_information_is_noted_with_its_size() {
-    assert_eq!(codes_of(&["-g"]), Vec::<&str>::new(), "a little is not worth a word");
+    assert_eq!(codes_of(&["-g"]), Vec::<&str>::new(), "small debug information is not reported");
     let folder = Folder::new();
     let path = |name: &str| folder.path().join(name).into_string();
     fs_err::write(path("module.so"), &*PLAIN).unwrap();
@@ -51,7 +51,7 @@ fn much_debug_information_is_noted_with_its_size() {
 }
 
 #[test]
-fn search_paths_that_are_the_builds_or_the_callers_are_told() {
+fn search_paths_of_build_and_caller_are_reported() {
     let with = |path: &str| {
         let flag = format!("-Wl,-rpath,{path}");
         codes_of(&[&flag, "-Wl,--enable-new-dtags"])
@@ -73,7 +73,7 @@ fn search_paths_that_are_the_builds_or_the_callers_are_told() {
 }
 
 #[test]
-fn scripts_may_look_for_libraries_of_the_wheels_data() {
+fn scripts_may_use_libraries_of_data_folders() {
     let tool = module(&[], &["-Wl,-rpath,$ORIGIN/../lib", "-Wl,--enable-new-dtags"]);
     let fixture = wheel(WHEEL).with("pkg-1.0.data/scripts/tool", tool);
     assert_eq!(own(&fixture), Vec::<&str>::new());

@@ -1,4 +1,4 @@
-//! The processor level that code and markers need.
+//! The processor level of code and markers.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -13,7 +13,7 @@ fn built(source: &str, flags: &[&str]) -> Vec<u8> {
 const INIT: &str = "void *PyInit__pkg(void) { return 0; }";
 
 #[test]
-fn a_marker_above_the_baseline_leaves_no_manylinux_tag() {
+fn a_marker_above_the_baseline_excludes_a_manylinux_tag() {
     let tag = |flags: &[&str]| {
         let facts = audit(&native(built(INIT, flags)), &Expectations::default()).facts;
         facts.overall_tag
@@ -41,12 +41,12 @@ fn without_a_promise_code_above_the_baseline_is_a_warning() {
     assert_eq!(found(&wide, &[]), [("ISA004", Severity::Warning)]);
     assert_eq!(found(&wide, &["x86-64-v2"]), [("ISA001", Severity::Error)]);
     assert_eq!(found(&wide, &["x86-64-v3"]), []);
-    assert_eq!(found(&wide, &["armv8-a"]), [], "nothing is promised for this machine");
+    assert_eq!(found(&wide, &["armv8-a"]), [], "no promise for this architecture");
     assert_eq!(found(&native(PLAIN.clone()), &[]), []);
 }
 
 #[test]
-fn files_with_one_level_and_one_certainty_are_one_finding() {
+fn files_with_the_same_level_and_certainty_are_one_finding() {
     let file = |count: usize| {
         let wide = |index| WIDE.replace("wide(", &format!("wide{index}("));
         built(&(0..count).map(wide).collect::<String>(), &["-O2"])
@@ -64,14 +64,14 @@ fn files_with_one_level_and_one_certainty_are_one_finding() {
 }
 
 #[test]
-fn code_that_the_file_guards_itself_is_no_warning() {
-    let asks = "int asks(void) { int a = 7, b, c, d; __asm__ volatile(\"cpuid\" : \"+a\"(a), \"=b\"(b), \"=c\"(c), \"=d\"(d)); return b; }";
-    let guarded = native(built(&format!("{WIDE}{asks}{INIT}"), &["-O2"]));
+fn guarded_code_is_no_warning() {
+    let check = "int checks(void) { int a = 7, b, c, d; __asm__ volatile(\"cpuid\" : \"+a\"(a), \"=b\"(b), \"=c\"(c), \"=d\"(d)); return b; }";
+    let guarded = native(built(&format!("{WIDE}{check}{INIT}"), &["-O2"]));
     assert_eq!(found(&guarded, &[]), []);
     assert_eq!(found(&guarded, &["x86-64-v1"]), [("ISA002", Severity::Warning)]);
 }
 
-/// A wheel whose module needs AVX2 in one function, and takes part of its code from a library.
+/// A wheel whose module needs AVX2 in one function, and is linked with a library.
 fn linked(library: &str, name: &str) -> Fixture {
     let folder = Folder::new();
     gcc(&folder, name, library, &["-O2", &format!("-Wl,-soname,{name}")]);
@@ -84,19 +84,19 @@ fn linked(library: &str, name: &str) -> Fixture {
 const LEVEL: &str = "int level(void) { int a = 7, b, c, d; __asm__ volatile(\"cpuid\" : \"+a\"(a), \"=b\"(b), \"=c\"(c), \"=d\"(d)); return b; }";
 
 #[test]
-fn a_question_in_a_linked_file_leaves_the_guard_unclear() {
+fn a_check_in_a_linked_file_leaves_the_guard_unclear() {
     let asking = linked(LEVEL, "libquery.so.1");
     assert_eq!(found(&asking, &["x86-64-v1"]), [("ISA005", Severity::Warning)]);
     assert_eq!(found(&asking, &[]), [("ISA005", Severity::Note)]);
     let silent = linked("int level(void) { return 1; }", "libquery.so.1");
     assert_eq!(found(&silent, &["x86-64-v1"]), [("ISA001", Severity::Error)]);
-    // A runtime library asks for its own code.
+    // A runtime library checks only for its own code.
     let runtime = linked(LEVEL, "libopenblas.so.0");
     assert_eq!(found(&runtime, &["x86-64-v1"]), [("ISA001", Severity::Error)]);
 }
 
 #[test]
-fn what_runs_at_import_needs_a_question_of_its_own() {
+fn code_that_runs_at_import_needs_its_own_check() {
     let folder = Folder::new();
     gcc(&folder, "libquery.so.1", LEVEL, &["-Wl,-soname,libquery.so.1"]);
     let source = "extern int level(void); int (*use)(void) = level;\n\
@@ -109,14 +109,14 @@ fn what_runs_at_import_needs_a_question_of_its_own() {
 }
 
 #[test]
-fn one_file_of_several_for_different_processors_is_unclear() {
+fn a_variant_for_a_processor_is_unclear() {
     let wide = built(&format!("{WIDE}int f(void) {{ return 0; }}"), &["-O2"]);
     let with = |name: &str| native(PLAIN.clone()).with(name, wide.clone());
     assert_eq!(found(&with("pkg/libk_avx2.so"), &["x86-64-v1"]), [("ISA005", Severity::Warning)]);
     assert_eq!(found(&with("pkg/libk.so"), &["x86-64-v1"]), [("ISA001", Severity::Error)]);
 }
 
-/// A file that the compiler of this machine links, with A64 instructions as its code.
+/// A file from this machine's compiler, with A64 instructions as its code.
 fn arm(functions: &[(&str, &[u32])]) -> Fixture {
     let function = |(name, words): &(&str, &[u32])| {
         let words: Vec<String> = words.iter().map(|word| format!("{word:#x}")).collect();
@@ -133,15 +133,15 @@ fn arm(functions: &[(&str, &[u32])]) -> Fixture {
 }
 
 #[test]
-fn an_exported_function_has_to_ask_before_its_own_atomics() {
+fn an_exported_function_needs_a_check_before_atomics() {
     const LDADDAL: u32 = 0xf8e0_0020; // ldaddal x0, x0, [x1]
     const ISAR0: u32 = 0xd538_0602; // mrs x2, id_aa64isar0_el1
     const RET: u32 = 0xd65f_03c0;
-    let ask: (&str, &[u32]) = ("ask", &[ISAR0, RET]);
+    let check: (&str, &[u32]) = ("check", &[ISAR0, RET]);
     let init: (&str, &[u32]) = ("PyInit__pkg", &[RET]);
-    let of = |words: &[u32]| found(&arm(&[init, ask, ("f", words)]), &[]);
+    let of = |words: &[u32]| found(&arm(&[init, check, ("f", words)]), &[]);
     assert_eq!(of(&[LDADDAL, RET]), [("ISA004", Severity::Warning)]);
     assert_eq!(of(&[ISAR0, LDADDAL, RET]), []);
     assert_eq!(found(&arm(&[init, ("f", &[LDADDAL, RET])]), &[]), [("ISA004", Severity::Warning)]);
-    assert_eq!(found(&arm(&[init, ask]), &[]), []);
+    assert_eq!(found(&arm(&[init, check]), &[]), []);
 }

@@ -1,8 +1,8 @@
-//! Files too large to be held in memory as a whole.
+//! Files that are too large for memory.
 
 use super::*;
 
-/// A shared object whose tables of functions and sections lie behind `size` bytes of data.
+/// A shared object with `size` bytes of data before its tables of functions and sections.
 fn object(folder: &Folder, size: u64) -> Utf8PathBuf {
     let source = format!(
         "typedef float v8 __attribute__((vector_size(32)));\n\
@@ -17,7 +17,7 @@ fn object(folder: &Folder, size: u64) -> Utf8PathBuf {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn their_code_is_read_as_it_passes_by() {
+fn code_of_large_files_is_read() {
     let folder = Folder::new();
     let settings = Settings { depth: Depth::Code, ..Settings::default() };
     let expectations =
@@ -27,7 +27,7 @@ fn their_code_is_read_as_it_passes_by() {
         let above = audit.findings.into_iter().find(|finding| finding.code == "ISA001").unwrap();
         assert_eq!(audit.facts.unwrap().isa.as_deref(), Some("x86-64-v3"));
         assert!(above.message.contains("`PyInit_pkg`"), "{}", above.message);
-        // Where the code lies in memory is another matter.
+        // The addresses of the code differ.
         above.message.replace(|digit: char| digit.is_ascii_hexdigit(), "")
     });
     assert_eq!(found[0], found[1]);
@@ -42,7 +42,7 @@ fn set(bytes: &mut [u8], at: usize, value: u64) {
     bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
 }
 
-/// What is found in a file that was changed and made larger than what is held in memory.
+/// The findings about a changed file that is too large for memory.
 fn found(change: impl Fn(&mut [u8])) -> Vec<(&'static str, String)> {
     let folder = Folder::new();
     let path = object(&folder, 1);
@@ -60,7 +60,7 @@ fn found(change: impl Fn(&mut [u8])) -> Vec<(&'static str, String)> {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn symbols_that_nobody_needs_may_be_larger_than_memory() {
+fn unused_symbols_may_be_larger_than_memory() {
     let found = found(|bytes| {
         let sections = number(bytes, 0x28);
         let mut headers = bytes[sections..].chunks_exact(64);
@@ -73,7 +73,7 @@ fn symbols_that_nobody_needs_may_be_larger_than_memory() {
 
 #[cfg(target_pointer_width = "64")]
 #[test]
-fn tables_that_are_larger_than_memory_are_no_pass() {
+fn tables_larger_than_memory_fail() {
     let found = found(|bytes| {
         let segments = bytes[64..].chunks_exact(56).take(usize::from(bytes[0x38]));
         let kinds: Vec<u8> = segments.map(|header| header[0]).collect();
@@ -82,7 +82,7 @@ fn tables_that_are_larger_than_memory_are_no_pass() {
         let address = number(bytes, load + 16) as u64;
         set(bytes, load + 32, 200 << 20);
         set(bytes, load + 40, 200 << 20);
-        // The first two entries get to speak of relocations (`DT_RELA`, `DT_RELASZ`).
+        // Replace the first two entries by relocations (`DT_RELA`, `DT_RELASZ`).
         for (index, (tag, value)) in [(7, address), (8, 150 << 20)].into_iter().enumerate() {
             set(bytes, dynamic + 16 * index, tag);
             set(bytes, dynamic + 16 * index + 8, value);

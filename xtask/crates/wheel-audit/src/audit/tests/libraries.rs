@@ -1,8 +1,8 @@
-//! Libraries that a wheel needs: on the system, in the wheel, in another one, or nowhere.
+//! Needed libraries: on the system, in the wheel, in another wheel, or nowhere.
 
 use super::*;
 
-/// What is said of a wheel whose module needs a library, where METADATA has these lines.
+/// The findings about a wheel whose module needs a library, with these lines of METADATA.
 fn findings(library: &str, requires: &[&str]) -> Vec<Finding> {
     let mut fixture = native(module(&[("f", "V_1", library)], &[]));
     let metadata = fixture.name.dist_info() + "/METADATA";
@@ -16,7 +16,7 @@ fn findings(library: &str, requires: &[&str]) -> Vec<Finding> {
 }
 
 #[test]
-fn a_library_of_a_required_wheel_is_a_warning_that_names_it() {
+fn a_library_of_a_required_wheel_is_a_warning_with_its_name() {
     let found = findings("libcublas.so.12", &["numpy", "nvidia-cublas-cu12==12.8; extra == 'gpu'"]);
     assert_eq!(found.iter().map(|each| each.code).collect::<Vec<_>>(), ["ELF012"]);
     let message = &found[0].message;
@@ -31,7 +31,7 @@ fn a_library_of_a_required_wheel_is_a_warning_that_names_it() {
 }
 
 #[test]
-fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_its_cure() {
+fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_help() {
     let found = findings("libtorch_cpu.so", &["numpy", "torchvision"]);
     assert_eq!((found[0].code, found[0].severity), ("ELF006", Severity::Error));
     assert!(found[0].help.contains("`torch`"), "{}", found[0].help);
@@ -40,7 +40,7 @@ fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_its_cure() {
 }
 
 #[test]
-fn a_library_of_the_system_is_named_with_its_packages_and_the_key_that_repairs() {
+fn the_help_for_a_system_library_contains_packages_and_the_repair_key() {
     let found = findings("libffi.so.8", &[]);
     assert_eq!((found[0].code, found[0].severity), ("ELF006", Severity::Error));
     for word in ["libffi8 (Debian)", "`[repair] mode = \"auto\"`", "`auditwheel repair`"] {

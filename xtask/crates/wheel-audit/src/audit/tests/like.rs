@@ -1,10 +1,10 @@
-//! Wheels held against published ones.
+//! Wheels compared with published ones.
 
 use super::*;
 
 const NAME: &str = "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
 
-/// Findings of `ours`, held against `theirs`: code, severity, message.
+/// The findings about `ours` compared with `theirs`: code, severity, message.
 fn compared(ours: &[Fixture], theirs: &[Fixture]) -> Vec<(&'static str, Severity, String)> {
     let (here, there) = (Folder::new(), Folder::new());
     for (fixtures, folder) in [(ours, &here), (theirs, &there)] {
@@ -16,15 +16,15 @@ fn compared(ours: &[Fixture], theirs: &[Fixture]) -> Vec<(&'static str, Severity
     inputs.like = Inputs::find(&[there.path().to_owned()]).unwrap().wheels;
     let settings = Settings { depth: Depth::Bytes, ..Settings::default() };
     let report = audit_inputs(&inputs, &Expectations::default(), &settings, &|_| {});
-    differences(report).into_iter().map(|each| (each.code, each.severity, told(&each))).collect()
+    differences(report).into_iter().map(|each| (each.code, each.severity, summary(&each))).collect()
 }
 
 /// Path and message.
-fn told(finding: &Finding) -> String {
+fn summary(finding: &Finding) -> String {
     format!("{}: {}", finding.path, finding.message)
 }
 
-/// What a comparison finds.
+/// The findings of a comparison.
 fn differences(report: Report) -> Vec<Finding> {
     let wheels = report.wheels.into_iter().flat_map(|wheel| wheel.findings);
     let mut all: Vec<_> =
@@ -41,7 +41,7 @@ fn pkg(name: &str) -> Fixture {
     Fixture::new(name).with(MODULE, PLAIN.clone()).with("pkg/__init__.py", "")
 }
 
-/// The same wheel as the index has it: for another system and with what differs in any case.
+/// The same wheel from an index: for another system, and with differences that do not count.
 fn published() -> Fixture {
     Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl")
         .with("_pkg.cpython-311-x86_64-linux-gnu.so", PLAIN.clone())
@@ -50,7 +50,7 @@ fn published() -> Fixture {
 }
 
 #[test]
-fn a_wheel_like_the_published_one_is_good() {
+fn a_wheel_like_the_published_one_has_no_findings() {
     assert_eq!(compared(&[pkg(NAME)], &[published()]), []);
 }
 
@@ -86,7 +86,7 @@ fn files_programs_and_sizes_are_compared_both_ways() {
 }
 
 #[test]
-fn a_program_that_is_gone_or_cannot_be_run_is_told() {
+fn a_missing_or_non_executable_program_is_reported() {
     let tool = || published().with("pkg/scripts/tool", "");
     let gone = compared(&[pkg(NAME)], &[tool()]);
     assert_eq!(short(&gone), [("SET106", Severity::Warning)]);
@@ -119,11 +119,15 @@ fn entry_points_and_requirements_are_compared() {
     assert_eq!(compared(&[ours], &[with(published(), "Requires-Dist: CFFI>=2")]), []);
     let ours = with(pkg(NAME), "Requires-Python: >=3.9");
     let found = compared(&[ours], &[with(published(), "Requires-Python: >=3.11")]);
-    assert_eq!(short(&found), [("SET108", Severity::Warning); 2], "what it lacks, and what it has");
+    assert_eq!(
+        short(&found),
+        [("SET108", Severity::Warning); 2],
+        "a missing and an additional requirement"
+    );
 }
 
 #[test]
-fn the_most_alike_is_chosen() {
+fn the_most_similar_wheel_is_selected() {
     let decoy = |name: &str| Fixture::new(name).with("_decoy.abi3.so", PLAIN.clone());
     let theirs = [
         decoy("pkg-0.9-cp311-cp311-manylinux_2_36_x86_64.whl"),
@@ -138,7 +142,7 @@ fn the_most_alike_is_chosen() {
 }
 
 #[test]
-fn who_is_covered_is_told_once_a_project() {
+fn coverage_is_reported_once_per_project() {
     let ours = [pkg(NAME)];
     let older = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
         .with(MODULE, PLAIN.clone())
@@ -152,7 +156,7 @@ fn who_is_covered_is_told_once_a_project() {
 }
 
 #[test]
-fn nothing_to_compare_with_is_said_with_what_there_is() {
+fn a_missing_counterpart_is_an_error_with_the_existing_projects() {
     let other = Fixture::new("other-1.0-py3-none-any.whl");
     let found = compared(&[pkg(NAME)], &[other]);
     assert_eq!(short(&found), [("SET101", Severity::Error)]);
@@ -168,7 +172,7 @@ fn nothing_to_compare_with_is_said_with_what_there_is() {
 }
 
 #[test]
-fn names_that_say_interpreter_version_or_hash_are_no_difference() {
+fn interpreter_version_and_hash_in_names_are_no_difference() {
     let ours = Fixture::new("pkg-1.1-cp312-cp312-manylinux_2_36_x86_64.whl")
         .with("pkg/_pkg.cpython-312-x86_64-linux-gnu.so", PLAIN.clone())
         .with("pkg.libs/libz-1b7c5d3a.so.1.3.1", PLAIN.clone())
@@ -181,11 +185,11 @@ fn names_that_say_interpreter_version_or_hash_are_no_difference() {
         .with("pkg/", "")
         .with("pkg-1.0.data/platlib/pkg/data.txt", "");
     let codes: Vec<_> = compared(&[ours], &[theirs]).into_iter().map(|each| each.0).collect();
-    assert_eq!(codes, ["SET110", "SET110"], "only whom they are for");
+    assert_eq!(codes, ["SET110", "SET110"], "only the coverage differs");
 }
 
 #[test]
-fn one_accepted_path_beside_a_stricter_code() {
+fn an_override_of_a_path_combines_with_one_of_a_code() {
     let folder = Folder::new();
     fs_err::create_dir(folder.path().join("published")).unwrap();
     let theirs = published()
@@ -221,7 +225,7 @@ fn one_accepted_path_beside_a_stricter_code() {
 }
 
 #[test]
-fn the_newest_wheel_that_the_target_installs_is_chosen() {
+fn the_newest_installable_wheel_is_selected() {
     let libc = Libc::Glibc(LibcVersion::new(2, 36));
     let newest = |names: &[&str]| {
         let paths: Vec<_> = names.iter().map(|name| format!("published/{name}").into()).collect();
@@ -243,7 +247,7 @@ fn the_newest_wheel_that_the_target_installs_is_chosen() {
     ];
     assert_eq!(newest(&[&others[..], &[right]].concat()).as_deref(), Some(right));
     assert_eq!(newest(&others[1..7]), None);
-    // As installers choose of several that they could take.
+    // The order of preference is that of installers.
     for names in [
         ["pkg-1.9-cp311-cp311-manylinux_2_28_x86_64.whl", "pkg-2.0rc1-cp311-cp311-any.whl"],
         ["pkg-2.0rc2-py3-none-any.whl", "pkg-2.0.dev3-cp311-cp311-manylinux_2_28_x86_64.whl"],
@@ -264,7 +268,7 @@ fn the_newest_wheel_that_the_target_installs_is_chosen() {
 }
 
 #[test]
-fn a_library_that_the_published_wheel_grafts_and_ours_does_not_need_is_a_note() {
+fn an_unneeded_library_of_the_published_wheel_is_a_note() {
     let theirs = published().with("pkg.libs/libdeep-1b7c5d3a.so.1", PLAIN.clone());
     assert_eq!(short(&compared(&[pkg(NAME)], &[theirs])), [("SET104", Severity::Note)]);
     let theirs = published().with("pkg/libs/table.txt", "1");

@@ -1,4 +1,4 @@
-//! Symbols, resolved as the loader does it.
+//! Symbol resolution.
 
 use super::*;
 
@@ -6,7 +6,7 @@ const LIBRARY: &str = "pkg.libs/libx.so.1";
 const INIT: &str = "void *PyInit__pkg(void) { return 0; }";
 const NEEDS: [&str; 2] = ["-Wl,-rpath,$ORIGIN/pkg.libs", "libx.so.1"];
 
-/// A module that calls `f`, needs `libx.so.1`, and what is in the library.
+/// A module that calls `f` and needs `libx.so.1`, with this library.
 fn with_library(flags: &[&str], source: &str) -> Fixture {
     let calls = format!("{INIT} extern int f(void); int g(void) {{ return f(); }}");
     let user = linked(&calls, &[("libx.so.1", "int f(void) { return 1; }")], flags);
@@ -15,7 +15,7 @@ fn with_library(flags: &[&str], source: &str) -> Fixture {
 }
 
 /// Code and severity of the findings about symbols, worst first.
-fn judge(fixture: &Fixture) -> Vec<(&'static str, Severity)> {
+fn check(fixture: &Fixture) -> Vec<(&'static str, Severity)> {
     let findings = audit(fixture, &Expectations::default()).findings;
     let is_own = |code: &str| ("ELF030"..="ELF036").contains(&code) || code == "ELF042";
     let own = findings.iter().filter(|it| is_own(it.code));
@@ -34,9 +34,9 @@ const FOREIGN: [(&str, Severity); 1] = [("ELF033", Severity::Error)];
 const OF_A_LIBRARY: (&str, Severity) = ("ELF035", Severity::Warning);
 
 #[test]
-fn a_module_with_a_symbol_that_is_nowhere_does_not_load() {
+fn a_module_with_an_undefined_symbol_does_not_load() {
     let fixture = native(calling("nowhere_at_all", &["-Wl,-z,lazy"]));
-    assert_eq!(judge(&fixture), [UNDEFINED]);
+    assert_eq!(check(&fixture), [UNDEFINED]);
     let audit = audit(&fixture, &Expectations::default());
     assert!(
         audit.systems().iter().all(|cell| !matches!(cell.state, State::Loads | State::Withheld))
@@ -45,26 +45,26 @@ fn a_module_with_a_symbol_that_is_nowhere_does_not_load() {
     assert!(message.contains("undefined symbol: nowhere_at_all"), "{message}");
     let name = "pkg-1.0-cp311-cp311-linux_x86_64.whl";
     let bare = Fixture::new(name).with(MODULE, calling("nowhere_at_all", &[]));
-    assert_eq!(judge(&bare), [UNDEFINED], "no system is promised");
+    assert_eq!(check(&bare), [UNDEFINED], "no system is promised");
 }
 
 #[test]
 fn weak_and_hidden_symbols_may_be_missing() {
     let weak = "extern int f(void) __attribute__((weak)); int g(void) { return f ? f() : 0; }";
-    assert_eq!(judge(&native(linked(&format!("{INIT} {weak}"), &[], &[]))), NONE);
+    assert_eq!(check(&native(linked(&format!("{INIT} {weak}"), &[], &[]))), NONE);
 }
 
 #[test]
-fn libraries_of_the_wheel_define_symbols_for_those_that_need_them() {
-    assert_eq!(judge(&with_library(&NEEDS, "int f(void) { return 1; }")), NONE);
-    assert_eq!(judge(&with_library(&NEEDS, "int h(void) { return 1; }")), [UNDEFINED]);
-    // The names differ in the lowest bit of their hashes alone.
+fn bundled_libraries_define_symbols_for_their_users() {
+    assert_eq!(check(&with_library(&NEEDS, "int f(void) { return 1; }")), NONE);
+    assert_eq!(check(&with_library(&NEEDS, "int h(void) { return 1; }")), [UNDEFINED]);
+    // The names differ only in the lowest bit of their hashes.
     assert_eq!(
-        judge(&with_library(&NEEDS, "int g2(void) { return 1; } int e(void) { return 1; }")),
+        check(&with_library(&NEEDS, "int g2(void) { return 1; } int e(void) { return 1; }")),
         [UNDEFINED]
     );
     let unneeded = with_library(&["-Wl,--as-needed"], "int f(void) { return 1; }");
-    assert_eq!(judge(&unneeded), [OF_A_LIBRARY]);
+    assert_eq!(check(&unneeded), [OF_A_LIBRARY]);
     let behind = native(linked(
         &format!("{INIT} extern int f(void); int g(void) {{ return f(); }}"),
         &[("libx.so.1", "")],
@@ -72,41 +72,41 @@ fn libraries_of_the_wheel_define_symbols_for_those_that_need_them() {
     ));
     let middle = linked("", &[("liby.so.1", "")], &["-Wl,-rpath,$ORIGIN", "liby.so.1"]);
     let behind = behind.with(LIBRARY, middle);
-    assert_eq!(judge(&behind).first().map(|it| it.0), Some("ELF034"), "`liby.so.1` is not there");
+    assert_eq!(check(&behind).first().map(|it| it.0), Some("ELF034"), "`liby.so.1` is not there");
     let last = linked("int f(void) { return 1; }", &[], &["-Wl,-soname,liby.so.1"]);
-    assert_eq!(judge(&behind.with("pkg.libs/liby.so.1", last)), NONE);
+    assert_eq!(check(&behind.with("pkg.libs/liby.so.1", last)), NONE);
 }
 
 #[test]
-fn what_loads_a_library_hands_its_scope_down() {
-    // The library takes `h` from the module that needs it.
+fn the_scope_of_the_loading_file_applies_to_its_libraries() {
+    // The library uses `h` of the module that needs it.
     let source = format!("{INIT} int h(void) {{ return 1; }}");
     let module = native(linked(&source, &[("libx.so.1", "")], &NEEDS));
     let source = "extern int h(void); int k(void) { return h(); }";
     let library = || linked(source, &[], &["-Wl,-soname,libx.so.1"]);
-    assert_eq!(judge(&module.with(LIBRARY, library())), NONE);
+    assert_eq!(check(&module.with(LIBRARY, library())), NONE);
     let alone = native(calling("h", &[])).with("pkg.libs/libz9.so", library());
-    assert_eq!(judge(&alone), [UNDEFINED, OF_A_LIBRARY]);
+    assert_eq!(check(&alone), [UNDEFINED, OF_A_LIBRARY]);
 }
 
 #[test]
-fn versions_are_compared_where_the_library_defines_any() {
+fn versions_are_compared_if_the_library_defines_any() {
     let needs = [("f", "V_2", "libx.so.1")];
     let user = || module(&needs, &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
     let with = |version| {
         let library = library("f", version, "libx.so.1");
-        judge(&native(user()).with(LIBRARY, library))
+        check(&native(user()).with(LIBRARY, library))
     };
     assert_eq!(with("V_2"), NONE);
     assert_eq!(with("V_1"), [("ELF031", Severity::Error)]);
     let bare = linked("void f(void) {}", &[], &["-Wl,-soname,libx.so.1"]);
-    assert_eq!(judge(&native(user()).with(LIBRARY, bare)), NONE);
+    assert_eq!(check(&native(user()).with(LIBRARY, bare)), NONE);
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
     let musl = Fixture::new(name).with("_pkg.abi3.so", user());
-    assert_eq!(judge(&musl.with(LIBRARY, library("f", "V_1", "libx.so.1"))), NONE);
+    assert_eq!(check(&musl.with(LIBRARY, library("f", "V_1", "libx.so.1"))), NONE);
 }
 
-/// The file without its `DT_NEEDED` entries, as `patchelf --remove-needed` leaves it.
+/// The file without its `DT_NEEDED` entries, as from `patchelf --remove-needed`.
 fn without_needs(mut bytes: Vec<u8>) -> Vec<u8> {
     let elf = goblin::elf::Elf::parse(&bytes).unwrap();
     let dynamic = elf.program_headers.iter().find(|it| it.p_type == 2).unwrap().file_range();
@@ -119,31 +119,31 @@ fn without_needs(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn a_library_of_a_version_need_has_to_be_loaded() {
+fn an_unloaded_library_with_version_needs_is_an_error() {
     let of = |needs: &[(&str, &str, &str)]| {
-        judge(
+        check(
             &native(without_needs(module(needs, &[])))
                 .with(LIBRARY, library("f", "V_2", "libx.so.1")),
         )
     };
     assert_eq!(of(&[("f", "V_2", "libx.so.1")]), [("ELF031", Severity::Error)]);
-    // Every process has the C library.
+    // Every process loads the C library.
     assert_eq!(of(&[("malloc", "GLIBC_2.2.5", "libc.so.6")]), NONE);
     assert_eq!(of(&[("log", "GLIBC_2.2.5", "libm.so.6")]), NONE, "the interpreter needs it");
 }
 
 #[test]
-fn of_files_with_one_name_the_one_on_the_search_path_counts() {
+fn the_file_in_the_search_path_counts() {
     let with = |near: &str, far: &str| {
         let far = linked(far, &[], &["-Wl,-soname,libx.so.1"]);
-        judge(&with_library(&NEEDS, near).with("other/libx.so.1", far))
+        check(&with_library(&NEEDS, near).with("other/libx.so.1", far))
     };
     assert_eq!(with("int h;", "int f(void) { return 1; }"), [OF_A_LIBRARY]);
     assert_eq!(with("int f(void) { return 1; }", "int h;"), NONE);
 }
 
 #[test]
-fn the_systems_library_counts_where_no_path_leads_to_the_wheels() {
+fn the_systems_library_replaces_a_bundled_one_outside_of_the_search_path() {
     let module = |library: &str, flags: &[&str]| {
         let calls = format!("{INIT} extern int f(void); int g(void) {{ return f(); }}");
         let defines = "int f(void) { return 1; }";
@@ -152,39 +152,39 @@ fn the_systems_library_counts_where_no_path_leads_to_the_wheels() {
         native(user).with(&format!("pkg.libs/{library}"), own)
     };
     let path = ["-Wl,-rpath,$ORIGIN/pkg.libs"];
-    assert_eq!(judge(&module("libstdc++.so.6", &[])), [UNDEFINED]);
-    assert_eq!(judge(&module("libstdc++.so.6", &path)), NONE);
-    // The interpreter has loaded the system's own.
-    assert_eq!(judge(&module("libm.so.6", &path)), [UNDEFINED]);
+    assert_eq!(check(&module("libstdc++.so.6", &[])), [UNDEFINED]);
+    assert_eq!(check(&module("libstdc++.so.6", &path)), NONE);
+    // The interpreter loads the system's library.
+    assert_eq!(check(&module("libm.so.6", &path)), [UNDEFINED]);
     let loads = b"import ctypes\nctypes.CDLL(libs / 'libstdc++.so.6')".to_vec();
     let loaded = module("libstdc++.so.6", &[]).with("pkg/__init__.py", loads);
-    assert_eq!(judge(&loaded), NONE);
+    assert_eq!(check(&loaded), NONE);
 }
 
 #[test]
 fn files_for_another_machine_are_no_obstacle() {
     let mut foreign = calling("nowhere_at_all", &[]);
     foreign[18] = 0xb7;
-    assert_eq!(judge(&wheel(WHEEL).with("pkg.libs/liby.so", foreign)), NONE);
+    assert_eq!(check(&wheel(WHEEL).with("pkg.libs/liby.so", foreign)), NONE);
 }
 
 #[test]
-fn libraries_that_only_the_interpreter_has_loaded_are_told() {
+fn libraries_that_only_the_interpreter_loads_are_reported() {
     let fixture = native(calling("tgamma", &[]));
-    assert_eq!(judge(&fixture), [("ELF032", Severity::Warning)]);
+    assert_eq!(check(&fixture), [("ELF032", Severity::Warning)]);
     let audit = audit(&fixture, &Expectations::default());
     let finding = audit.findings.iter().find(|it| it.code == "ELF032").unwrap();
     assert!(finding.message.contains("`tgamma`") && finding.message.contains("`libm.so.6`"));
-    assert_eq!(judge(&native(linked("", &[("libm.so.6", "")], &["libm.so.6"]))), NONE);
-    // Newer systems have it in the C library.
-    assert_eq!(judge(&native(calling("dlopen", &[]))), [("ELF032", Severity::Note)]);
-    assert_eq!(judge(&native(calling("malloc", &[]))), NONE, "no process is without it");
-    // No interpreter is known to have loaded the C++ library.
-    assert_eq!(judge(&native(calling("_ZSt9terminatev", &[]))), [UNDEFINED]);
+    assert_eq!(check(&native(linked("", &[("libm.so.6", "")], &["libm.so.6"]))), NONE);
+    // The C library of newer systems exports it.
+    assert_eq!(check(&native(calling("dlopen", &[]))), [("ELF032", Severity::Note)]);
+    assert_eq!(check(&native(calling("malloc", &[]))), NONE, "no process is without it");
+    // Not every interpreter loads the C++ library.
+    assert_eq!(check(&native(calling("_ZSt9terminatev", &[]))), [UNDEFINED]);
 }
 
 #[test]
-fn symbols_without_a_version_raise_the_floor() {
+fn unversioned_symbols_raise_the_floor() {
     let symbol = "_ZSt28__throw_bad_array_new_lengthv";
     let source = format!("{INIT} extern void {symbol}(void); void g(void) {{ {symbol}(); }}");
     let cxx = linked(&source, &[("libstdc++.so.6", "")], &["libstdc++.so.6"]);
@@ -206,7 +206,7 @@ fn symbols_without_a_version_raise_the_floor() {
     );
     let callers = |audit: &Audit| audit.facts.elf[0].culprits[0].callers.clone();
     assert_eq!(callers(&at(28)), ["g"]);
-    // The linker names no version where a library of another wheel defines the symbol, too.
+    // The linker records no version if a library of another wheel defines the symbol too.
     let libraries = [("libstdc++.so.6", ""), ("libother.so.7", "")];
     let unknown = linked(&source, &libraries, &["libstdc++.so.6", "libother.so.7"]);
     let unknown = Fixture::new("pkg-1.0-cp311-cp311-linux_x86_64.whl").with(MODULE, unknown);
@@ -215,12 +215,12 @@ fn symbols_without_a_version_raise_the_floor() {
 }
 
 #[test]
-fn the_interpreter_of_the_tag_has_the_symbols() {
+fn symbols_that_the_interpreter_lacks_are_errors() {
     let of = |python: &str, abi: &str, symbol: &str| {
         let name = format!("pkg-1.0-{python}-{abi}-manylinux_2_36_x86_64.whl");
         let number = abi.strip_prefix("cp").unwrap();
         let path = format!("_pkg.cpython-{number}-x86_64-linux-gnu.so");
-        judge(&Fixture::new(&name).with(&path, calling(symbol, &[])))
+        check(&Fixture::new(&name).with(&path, calling(symbol, &[])))
     };
     assert_eq!(of("cp312", "cp312", "PyLong_AsInt"), FOREIGN);
     assert_eq!(of("cp313", "cp313", "PyLong_AsInt"), NONE);
@@ -229,14 +229,14 @@ fn the_interpreter_of_the_tag_has_the_symbols() {
     let pypy = "pkg-1.0-pp311-pypy311_pp73-manylinux_2_36_x86_64.whl";
     let path = "_pkg.pypy311-pp73-x86_64-linux-gnu.so";
     let module = || calling("pypy_init_embedded_cffi_module", &[]);
-    assert_eq!(judge(&Fixture::new(pypy).with(path, module())), NONE);
-    assert_eq!(judge(&native(module())), FOREIGN);
+    assert_eq!(check(&Fixture::new(pypy).with(path, module())), NONE);
+    assert_eq!(check(&native(module())), FOREIGN);
     assert_eq!(of("cp399", "cp399", "PyLong_AsInt"), NONE, "no table speaks of it");
     let plain = Fixture::new("pkg-1.0-cp312-cp312-manylinux_2_36_x86_64.whl");
-    assert_eq!(judge(&plain.with("_pkg.so", calling("PyLong_AsInt", &[]))), FOREIGN);
-    // What is in no stable interface, a rule of its own is about.
+    assert_eq!(check(&plain.with("_pkg.so", calling("PyLong_AsInt", &[]))), FOREIGN);
+    // The ABI rules cover the stable ABIs.
     let stable = Fixture::new("pkg-1.0-cp310-abi3-manylinux_2_36_x86_64.whl");
-    assert_eq!(judge(&stable.with("_pkg.abi3.so", calling("PyLong_AsInt", &[]))), NONE);
+    assert_eq!(check(&stable.with("_pkg.abi3.so", calling("PyLong_AsInt", &[]))), NONE);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn musl_has_other_symbols_than_glibc() {
         let fixture = Fixture::new(name).with("_pkg.cpython-311-x86_64-linux-musl.so", bytes);
         let audit = audit(&fixture, &Expectations::default());
         let words = audit.findings.first().map(|it| it.message.clone()).unwrap_or_default();
-        (judge(&fixture), words)
+        (check(&fixture), words)
     };
     for symbol in ["__memcpy_chk", "__cxa_thread_atexit_impl"] {
         let (codes, words) = of(symbol);
@@ -272,10 +272,10 @@ fn releases_of_libraries_without_symbol_versions_are_compared() {
             format!("{INIT} extern int {symbol}(void); int g(void) {{ return {symbol}(); }}");
         native(linked(&source, &[(glib, "")], &[glib]))
     };
-    assert_eq!(judge(&taking("g_free")), NONE);
+    assert_eq!(check(&taking("g_free")), NONE);
     // Since glib 2.75.3; Debian 12 has 2.74.6.
     let fixture = taking("g_string_free_and_steal");
-    assert_eq!(judge(&fixture), [("ELF042", Severity::Error)]);
+    assert_eq!(check(&fixture), [("ELF042", Severity::Error)]);
     let audit = audit(&fixture, &Expectations::default());
     let on = |name: &str| {
         let system = crate::policy::distributions().iter().find(|it| it.to_string() == name);
@@ -290,25 +290,25 @@ fn python_code_that_opens_libraries_counts() {
     let init = |code: &str| code.as_bytes().to_vec();
     let shares = "import ctypes\nctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)";
     let fixture = native(calling("nowhere_at_all", &[])).with("pkg/__init__.py", init(shares));
-    assert_eq!(judge(&fixture), NONE, "that library may export it");
+    assert_eq!(check(&fixture), NONE, "that library may export it");
 
     let library = linked("extern int f(void); int g(void) { return f(); }", &[], &["-Wl,-z,lazy"]);
     let opened_by = |code: &str| {
         let fixture = wheel(WHEEL).with("pkg/libown.so", library.clone());
-        judge(&fixture.with("pkg/__init__.py", init(code)))
+        check(&fixture.with("pkg/__init__.py", init(code)))
     };
     assert_eq!(opened_by("import ctypes\nctypes.CDLL(here / 'libown.so')"), [UNDEFINED]);
     assert_eq!(opened_by("import ctypes\nctypes.CDLL('libc.so.6')"), [OF_A_LIBRARY]);
-    // It may be opened before what shares its symbols.
+    // It may be opened before the library with the symbols.
     let shares = format!("{shares}\nctypes.CDLL(here / 'libown.so')");
     assert_eq!(opened_by(&shares), [OF_A_LIBRARY]);
 }
 
 #[test]
-fn symbols_that_newer_systems_no_longer_have_are_found() {
-    // glibc 2.35 keeps it for old programs alone, which ask for its version.
+fn symbols_that_newer_systems_lack_are_reported() {
+    // glibc 2.35 keeps it only for old programs, which record its version.
     let fixture = native(calling("xdr_quad_t", &[]));
-    assert_eq!(judge(&fixture), [("ELF036", Severity::Error)]);
+    assert_eq!(check(&fixture), [("ELF036", Severity::Error)]);
     let audit = audit(&fixture, &Expectations::default());
     let on = |name: &str| {
         let system = crate::policy::distributions().iter().find(|it| it.to_string() == name);
@@ -318,16 +318,16 @@ fn symbols_that_newer_systems_no_longer_have_are_found() {
 }
 
 #[test]
-fn nothing_is_told_of_symbols_that_an_unknown_library_may_define() {
+fn symbols_that_an_unknown_library_may_define_are_no_error() {
     let fixture = with_library(&["-Wl,-rpath,$ORIGIN/pkg.libs", "libx.so.1"], "");
-    assert_eq!(judge(&fixture), [UNDEFINED]);
+    assert_eq!(check(&fixture), [UNDEFINED]);
     let calls = format!("{INIT} extern int f(void); int g(void) {{ return f(); }}");
     let user = linked(&calls, &[("libother.so.7", "")], &["libother.so.7"]);
-    assert_eq!(judge(&native(user)), [("ELF034", Severity::Note)]);
+    assert_eq!(check(&native(user)), [("ELF034", Severity::Note)]);
 }
 
 #[test]
-fn programs_bind_functions_as_they_call_them() {
+fn programs_bind_functions_lazily() {
     let program = |source: &str, flags: &[&str]| {
         let folder = Folder::new();
         let defines = "int f(void) { return 1; } int d = 1;";
@@ -339,7 +339,7 @@ fn programs_bind_functions_as_they_call_them() {
         assert!(command.current_dir(folder.path()).args(own).status().unwrap().success());
         let bytes = fs_err::read(folder.path().join("run")).unwrap();
         let other = linked("int other(void) { return 1; }", &[], &["-Wl,-soname,libx.so.1"]);
-        judge(&wheel(WHEEL).with("pkg/bin/run", bytes).with(LIBRARY, other))
+        check(&wheel(WHEEL).with("pkg/bin/run", bytes).with(LIBRARY, other))
     };
     let calls = "extern int f(void); void _start(void) { f(); }";
     assert_eq!(program(calls, &["-Wl,-z,lazy"]), [OF_A_LIBRARY]);
@@ -348,9 +348,9 @@ fn programs_bind_functions_as_they_call_them() {
     assert_eq!(program(points, &["-Wl,-z,lazy"]), [UNDEFINED]);
 }
 
-/// What glibc's loader itself prints of each file, opened as Python does it.
+/// The message of glibc's loader for each file, opened as Python does.
 #[test]
-fn the_words_are_the_loaders() {
+fn messages_equal_those_of_the_loader() {
     let folder = Folder::new();
     let open = "#include <dlfcn.h>\n#include <stdio.h>\nint main(int n, char **a) { void *h = dlopen(a[1], RTLD_NOW); puts(h ? \"\" : dlerror()); return 0; }";
     fs_err::write(folder.path().join("open.c"), open).unwrap();
@@ -359,7 +359,7 @@ fn the_words_are_the_loaders() {
         .args(["open.c", "-o", "open", "-ldl"])
         .status();
     assert!(status.unwrap().success());
-    let says = |fixture: &[(&str, Vec<u8>)]| {
+    let printed_by = |fixture: &[(&str, Vec<u8>)]| {
         for (name, bytes) in fixture {
             fs_err::create_dir_all(folder.path().join("pkg.libs")).unwrap();
             fs_err::write(folder.path().join(name), bytes).unwrap();
@@ -378,14 +378,14 @@ fn the_words_are_the_loaders() {
         let undefined = calling("nowhere_at_all", &[flags]);
         let words = words(native(undefined.clone()));
         assert_eq!(words, "undefined symbol: nowhere_at_all");
-        let printed = says(&[(MODULE, undefined)]);
+        let printed = printed_by(&[(MODULE, undefined)]);
         assert!(printed.trim_end().ends_with(&words), "{printed}");
     }
     let user = module(&[("f", "V_2", "libx.so.1")], &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
     let older = library("f", "V_1", "libx.so.1");
-    let printed = says(&[(MODULE, user.clone()), (LIBRARY, older.clone())]);
+    let printed = printed_by(&[(MODULE, user.clone()), (LIBRARY, older.clone())]);
     let words = words(native(user).with(LIBRARY, older));
     assert!(words.contains("version `V_2' not found"), "{words}");
     assert!(printed.contains("version `V_2' not found"), "{printed}");
-    assert_eq!(says(&[(MODULE, calling("malloc", &[]))]).trim_end(), "");
+    assert_eq!(printed_by(&[(MODULE, calling("malloc", &[]))]).trim_end(), "");
 }

@@ -1,4 +1,4 @@
-//! Files that a loader does not take for what their headers say, and files that are no machine code.
+//! Files that the loader rejects because of their headers, and files that are not ELF files.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn patched(bytes: &[u8], at: usize, byte: u8) -> Vec<u8> {
     bytes
 }
 
-/// What a compiler makes of the module with these flags instead of `-shared`.
+/// The module, compiled with these flags instead of `-shared`.
 fn built(flags: &[&str]) -> Vec<u8> {
     let folder = Folder::new();
     let source = "void *PyInit__pkg(void) { return 0; } void _start(void) {}";
@@ -24,7 +24,7 @@ fn built(flags: &[&str]) -> Vec<u8> {
 
 /// The codes of errors and warnings, at both depths.
 #[track_caller]
-fn judge(fixture: &Fixture) -> Vec<&'static str> {
+fn check(fixture: &Fixture) -> Vec<&'static str> {
     let folder = Folder::new();
     let path = fixture.write(folder.path());
     let codes = |depth| {
@@ -47,20 +47,20 @@ const NONE: [&str; 0] = [];
 
 #[test]
 fn modules_that_dlopen_refuses_are_errors() {
-    assert_eq!(judge(&wheel(WHEEL)), NONE);
+    assert_eq!(check(&wheel(WHEEL)), NONE);
     for flags in [["-c"].as_slice(), &["-no-pie", "-static"], &["-pie", "-fPIE"]] {
-        assert_eq!(judge(&native(built(flags))), ["ELF022"], "{flags:?}");
+        assert_eq!(check(&native(built(flags))), ["ELF022"], "{flags:?}");
         let plain = wheel(WHEEL).with("pkg/_x.so", built(flags));
-        assert_eq!(judge(&plain), ["ELF022"], "{flags:?}");
-        // Programs are none of it.
-        assert_eq!(judge(&wheel(WHEEL).with("pkg/bin/run", built(flags))), NONE, "{flags:?}");
+        assert_eq!(check(&plain), ["ELF022"], "{flags:?}");
+        // Programs are not affected.
+        assert_eq!(check(&wheel(WHEEL).with("pkg/bin/run", built(flags))), NONE, "{flags:?}");
     }
     let unopened = module(&[], &["-Wl,-z,nodlopen"]);
-    assert_eq!(judge(&native(unopened)), ["ELF022"]);
+    assert_eq!(check(&native(unopened)), ["ELF022"]);
 }
 
 #[test]
-fn the_identification_is_one_that_the_loader_takes() {
+fn identifications_that_the_loader_rejects_are_errors() {
     // EI_OSABI, EI_ABIVERSION, EI_PAD (elf(5)); 3 is GNU, 9 is FreeBSD, 64 is ARM.
     for (at, byte, good) in [
         (7, 0, true),
@@ -73,14 +73,14 @@ fn the_identification_is_one_that_the_loader_takes() {
         (20, 2, false),
     ] {
         let wheel = native(patched(&PLAIN, at, byte));
-        assert_eq!(judge(&wheel), if good { vec![] } else { vec!["ELF022"] }, "{at} {byte}");
+        assert_eq!(check(&wheel), if good { vec![] } else { vec!["ELF022"] }, "{at} {byte}");
     }
     let unique = patched(&patched(&PLAIN, 7, 3), 8, 1);
-    assert_eq!(judge(&native(unique)), NONE);
+    assert_eq!(check(&native(unique)), NONE);
 }
 
 #[test]
-fn segments_lie_as_pages_do_and_within_the_file() {
+fn misaligned_and_truncated_segments_are_errors() {
     let number = |at: usize| u64::from_le_bytes(PLAIN[at..at + 8].try_into().unwrap());
     let mut headers = (0..usize::from(PLAIN[56])).map(|index| 64 + 56 * index);
     let last = headers.rfind(|&at| PLAIN[at..at + 4] == [1, 0, 0, 0]).unwrap();
@@ -89,7 +89,7 @@ fn segments_lie_as_pages_do_and_within_the_file() {
         for &(at, value) in values {
             bytes[last + at..last + at + 8].copy_from_slice(&value.to_le_bytes());
         }
-        judge(&native(bytes))
+        check(&native(bytes))
     };
     assert_eq!(with(&[(48, 1 << 16)]), NONE);
     assert_eq!(with(&[(48, 2048)]), ["ELF022"]);
@@ -99,9 +99,9 @@ fn segments_lie_as_pages_do_and_within_the_file() {
 }
 
 #[test]
-fn musl_looks_at_less() {
+fn musl_checks_less() {
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
-    let of = |module: Vec<u8>| judge(&Fixture::new(name).with("_pkg.abi3.so", module));
+    let of = |module: Vec<u8>| check(&Fixture::new(name).with("_pkg.abi3.so", module));
     let bare = module(&[], &[]);
     assert_eq!(of(patched(&bare, 7, 9)), NONE);
     assert_eq!(of(built(&["-pie", "-fPIE"])), NONE);
@@ -109,18 +109,18 @@ fn musl_looks_at_less() {
 }
 
 #[test]
-fn libraries_count_where_a_file_needs_them() {
+fn needed_libraries_are_errors() {
     let broken = patched(&PLAIN, 7, 9);
     let unneeded = wheel(WHEEL).with(LIBRARY, broken.clone());
-    assert_eq!(judge(&unneeded), ["ELF023"]);
+    assert_eq!(check(&unneeded), ["ELF023"]);
     let needs = [("f", "V_1", "libx-1.so.2")];
     let user = module(&needs, &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
-    assert_eq!(judge(&native(user.clone()).with(LIBRARY, broken)), ["ELF022"]);
-    assert_eq!(judge(&native(user).with(LIBRARY, PLAIN.clone())), NONE);
+    assert_eq!(check(&native(user.clone()).with(LIBRARY, broken)), ["ELF022"]);
+    assert_eq!(check(&native(user).with(LIBRARY, PLAIN.clone())), NONE);
 }
 
 #[test]
-fn what_only_has_the_name_of_a_library_brings_none() {
+fn a_file_with_only_the_name_of_a_library_is_not_bundled() {
     let user = module(&[("f", "V_1", "libx-1.so.2")], &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
     let with = |bytes: Vec<u8>| own(&native(user.clone()).with(LIBRARY, bytes));
     assert_eq!(with(library("f", "V_1", "libx-1.so.2")), NONE);
@@ -133,24 +133,24 @@ fn what_only_has_the_name_of_a_library_brings_none() {
 }
 
 #[test]
-fn versions_of_the_loader_itself_are_held_against_the_promise() {
+fn versions_of_the_loader_are_compared_with_the_promise() {
     let fixture = native(module(&[("f", "GLIBC_2.99", "ld-linux-x86-64.so.2")], &[]));
-    assert_eq!(judge(&fixture), ["ELF024"]);
+    assert_eq!(check(&fixture), ["ELF024"]);
     let audit = audit(&fixture, &Expectations::default());
     let message = &audit.findings[0].message;
     assert!(message.contains("`GLIBC_2.99`") && message.contains("`f`"), "{message}");
     assert_eq!(audit.facts.overall_tag, "manylinux_2_5_x86_64", "as auditwheel has it");
     let old = module(&[("__tls_get_addr", "GLIBC_2.3", "ld-linux-x86-64.so.2")], &[]);
-    assert_eq!(judge(&native(old)), NONE);
+    assert_eq!(check(&native(old)), NONE);
     let rseq = [("__rseq_offset", "GLIBC_2.35", "ld-linux-x86-64.so.2")];
     let at = |minor: u32| {
         let name = format!("pkg-1.0-cp311-cp311-manylinux_2_{minor}_x86_64.whl");
-        judge(&Fixture::new(&name).with(MODULE, module(&rseq, &[])))
+        check(&Fixture::new(&name).with(MODULE, module(&rseq, &[])))
     };
     assert_eq!(at(34), ["ELF024"]);
     assert_eq!(at(35), NONE);
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
-    let musl = judge(&Fixture::new(name).with("_pkg.abi3.so", module(&rseq, &[])));
+    let musl = check(&Fixture::new(name).with("_pkg.abi3.so", module(&rseq, &[])));
     assert!(!musl.contains(&"ELF024"), "musl has no versions");
 }
 
@@ -158,9 +158,9 @@ fn versions_of_the_loader_itself_are_held_against_the_promise() {
 fn versions_that_the_loader_has_on_no_system_are_errors() {
     let of = |version: &str, name: &str| {
         let needs = [("f", version, "ld-linux-x86-64.so.2")];
-        judge(&Fixture::new(name).with(MODULE, module(&needs, &[])))
+        check(&Fixture::new(name).with(MODULE, module(&needs, &[])))
     };
-    // The C library has it, and is not asked.
+    // Only the C library defines it.
     for version in ["GLIBC_2.17", "GLIBC_2.14", "GLIBC_PRIVATE"] {
         assert_eq!(of(version, WHEEL), ["ELF027"], "{version}");
         let needs = [("f", version, "ld-linux-x86-64.so.2")];
@@ -180,7 +180,7 @@ fn versions_that_the_loader_has_on_no_system_are_errors() {
 }
 
 #[test]
-fn modules_that_are_no_machine_code_are_errors() {
+fn modules_that_are_not_elf_files_are_errors() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
     for (bytes, word) in [
         (b"".as_slice(), "empty"),
@@ -191,38 +191,38 @@ fn modules_that_are_no_machine_code_are_errors() {
         (b"void", "text"),
     ] {
         let fixture = native(bytes.to_vec());
-        assert_eq!(judge(&fixture), ["ELF025"], "{word}");
+        assert_eq!(check(&fixture), ["ELF025"], "{word}");
         let audit = audit(&fixture, &Expectations::default());
         let found = audit.findings.iter().find(|each| each.code == "ELF025").unwrap();
         assert!(found.message.contains(word), "{}", found.message);
         assert_eq!(audit.facts.overall_tag, "linux_x86_64");
-        assert_eq!(judge(&wheel(WHEEL).with("pkg/_x.so", bytes)), ["ELF026"], "{word}");
+        assert_eq!(check(&wheel(WHEEL).with("pkg/_x.so", bytes)), ["ELF026"], "{word}");
     }
-    assert_eq!(judge(&wheel(WHEEL).with("pkg/libx.so", "INPUT(libx.so.1)")), NONE);
+    assert_eq!(check(&wheel(WHEEL).with("pkg/libx.so", "INPUT(libx.so.1)")), NONE);
 }
 
 #[test]
-fn modules_for_other_systems_are_no_fault_where_they_are_meant() {
+fn modules_for_other_systems_are_valid_in_their_wheels() {
     let mach = b"\xcf\xfa\xed\xfe\x07\0\0\x01".as_slice();
     let pure = || Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg/__init__.py", "");
     for path in ["pkg/_x.so", "pkg/_x.abi3.so", "pkg/_x.cpython-311-darwin.so"] {
-        assert_eq!(judge(&pure().with(path, mach)), NONE, "{path}");
-        assert_eq!(judge(&pure().with(path, "")), ["ELF026"], "{path}");
+        assert_eq!(check(&pure().with(path, mach)), NONE, "{path}");
+        assert_eq!(check(&pure().with(path, "")), ["ELF026"], "{path}");
     }
     let darwin = wheel(WHEEL).with("pkg/_x.cpython-311-darwin.so", mach);
-    assert_eq!(judge(&darwin), ["ELF026"]);
+    assert_eq!(check(&darwin), ["ELF026"]);
 }
 
 #[test]
-fn bare_files_are_judged_by_their_names() {
+fn names_decide_about_files_outside_of_wheels() {
     let folder = Folder::new();
-    let judge = |name: &str, bytes: Vec<u8>| {
+    let check = |name: &str, bytes: Vec<u8>| {
         let path = folder.path().join(name);
         fs_err::write(&path, bytes).unwrap();
         audit_file(&path, &Expectations::default(), &Settings::default()).unwrap().verdict
     };
     let program = built(&["-pie", "-fPIE"]);
-    assert_eq!(judge("run", program.clone()), Verdict::Pass);
-    assert_eq!(judge(MODULE, program), Verdict::Fail);
-    assert_eq!(judge("_x.so", PLAIN.clone()), Verdict::Pass);
+    assert_eq!(check("run", program.clone()), Verdict::Pass);
+    assert_eq!(check(MODULE, program), Verdict::Fail);
+    assert_eq!(check("_x.so", PLAIN.clone()), Verdict::Pass);
 }

@@ -1,4 +1,4 @@
-//! Wheels against distributions: what installs, what loads, and why not.
+//! The matrix of wheels and distributions.
 
 #![expect(clippy::panic, reason = "a test may stop at once")]
 
@@ -56,7 +56,7 @@ fn defect_18_every_system_is_judged_by_its_own_glibc() {
 }
 
 #[test]
-fn the_dangerous_wheel_installs_and_names_the_symbol_that_keeps_it_from_loading() {
+fn a_wheel_that_installs_but_does_not_load_has_the_missing_symbol() {
     let needs = [("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")];
     let wheel = tagged("linux_x86_64", module(&needs, &[]));
     let words = ["`GLIBC_2.38` for `__isoc23_strtol`", MODULE, "it has GLIBC_2.36"];
@@ -66,7 +66,7 @@ fn the_dangerous_wheel_installs_and_names_the_symbol_that_keeps_it_from_loading(
 }
 
 #[test]
-fn the_loader_has_versions_of_its_own() {
+fn versions_of_the_loader_count() {
     let rseq = [("__rseq_offset", "GLIBC_2.35", "ld-linux-x86-64.so.2")];
     let wheel = tagged("manylinux_2_28_x86_64", module(&rseq, &[]));
     assert_cell(&wheel, "Enterprise Linux 9", State::Breaks, &["`GLIBC_2.35`", "GLIBC_2.34"]);
@@ -74,7 +74,7 @@ fn the_loader_has_versions_of_its_own() {
 }
 
 #[test]
-fn what_the_loader_refuses_loads_nowhere() {
+fn files_that_the_loader_rejects_load_nowhere() {
     let mut foreign = PLAIN.clone();
     foreign[7] = 9;
     let wheel = tagged("manylinux_2_28_x86_64", foreign);
@@ -84,7 +84,7 @@ fn what_the_loader_refuses_loads_nowhere() {
 }
 
 #[test]
-fn libstdcxx_is_a_limit_of_its_own() {
+fn libstdcxx_is_a_separate_limit() {
     let wheel =
         |version| tagged("manylinux_2_17_x86_64", module(&[("f", version, "libstdc++.so.6")], &[]));
     let cxx = wheel("GLIBCXX_3.4.30");
@@ -96,7 +96,7 @@ fn libstdcxx_is_a_limit_of_its_own() {
 }
 
 #[test]
-fn versions_of_a_library_in_the_wheel_are_not_asked_of_the_system() {
+fn versions_of_bundled_libraries_are_no_system_needs() {
     let flags = ["-Wl,-rpath,$ORIGIN/pkg.libs"];
     let module = module(&[("f", "GLIBCXX_3.4.33", "libstdc++-0123.so.6")], &flags);
     let own = library("f", "GLIBCXX_3.4.33", "libstdc++-0123.so.6");
@@ -107,21 +107,21 @@ fn versions_of_a_library_in_the_wheel_are_not_asked_of_the_system() {
 }
 
 #[test]
-fn a_tag_stricter_than_the_files_withholds_the_wheel() {
+fn a_tag_stricter_than_the_files_prevents_installation() {
     let wheel = tagged("manylinux_2_39_x86_64", PLAIN.clone());
     assert_cell(&wheel, "Debian 12", State::Withheld, &["`manylinux_2_39_x86_64`", "glibc 2.36"]);
     assert_cell(&wheel, "Enterprise Linux 10", State::Loads, &[]);
 }
 
 #[test]
-fn what_nobody_can_tell_is_said_to_be_unknown() {
+fn uncertain_cases_are_unknown() {
     let ssl = tagged("linux_x86_64", module(&[("f", "OPENSSL_3.0.0", "libssl.so.3")], &[]));
     assert_cell(&ssl, "Debian 12", State::Unknown, &["`libssl.so.3`"]);
     let private = tagged("linux_x86_64", module(&[("f", "GLIBC_PRIVATE", "libc.so.6")], &[]));
     assert_cell(&private, "Debian 12", State::Unknown, &["`GLIBC_PRIVATE` for `f`"]);
     let broken = tagged("linux_x86_64", PLAIN[..600].to_vec());
     assert_cell(&broken, "Debian 12", State::Unknown, &["cannot be checked"]);
-    // The name says nothing of the C library, and musl takes `libc.so.6` for itself.
+    // The name does not contain the C library, and musl replaces `libc.so.6` with itself.
     let name = "pkg-1.0-cp311-abi3-linux_x86_64.whl";
     let stable =
         audit(&Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone()), &Expectations::default());
@@ -129,7 +129,7 @@ fn what_nobody_can_tell_is_said_to_be_unknown() {
 }
 
 #[test]
-fn systems_that_are_not_published_for_a_machine_are_absent() {
+fn systems_without_the_architecture_are_absent() {
     let mut riscv = PLAIN.clone();
     riscv[18] = 243;
     let wheel = tagged("manylinux_2_39_riscv64", riscv);
@@ -160,7 +160,7 @@ fn pure_wheels_load_everywhere_and_wheels_for_others_install_nowhere() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn a_system_for_newer_processors_runs_what_needs_them() {
+fn a_system_for_newer_processors_loads_their_code() {
     let folder = Folder::new();
     let source = "typedef float v8 __attribute__((vector_size(32)));\n\
                   v8 PyInit__pkg(v8 a, v8 b) { return a * b; }";
@@ -191,7 +191,7 @@ fn musl_wheels_do_not_load_on_glibc() {
 }
 
 #[test]
-fn every_level_that_a_distribution_names_is_one() {
+fn levels_of_distributions_are_valid() {
     for system in distributions() {
         let level = system.isa.as_ref().map(|isa| isa.parse::<Level>());
         assert!(level.is_none_or(|level| level.is_ok()), "{system}");

@@ -1,4 +1,4 @@
-//! Wheels that are small and would take much memory: names that lie in the same few bytes.
+//! Small malicious wheels that would use much memory: overlapping names.
 
 #[path = "../../../tests/common/tables.rs"]
 mod made;
@@ -20,8 +20,8 @@ fn unjudged(audit: &Audit) -> Vec<&str> {
 }
 
 #[test]
-fn the_names_of_all_files_have_one_budget() {
-    // Each file alone is none too many.
+fn all_files_share_one_budget() {
+    // Each file alone is within the budget.
     let file = tables(500, 6_000, 1);
     let few = audit(&with_modules(2, &file), &Expectations::default());
     assert_eq!(unjudged(&few), Vec::<&str>::new());
@@ -34,14 +34,14 @@ fn the_names_of_all_files_have_one_budget() {
 }
 
 #[test]
-fn version_needs_count_as_what_they_may_come_to() {
+fn version_needs_count_with_their_findings() {
     let file = tables(1, 10, 2_000);
     let many = audit(&with_modules(40, &file), &Expectations::default());
     assert!(unjudged(&many)[0].contains("the 40 ELF files"), "{:?}", many.findings.first());
 }
 
 #[test]
-fn the_names_of_one_file_have_an_end() {
+fn the_names_of_a_file_are_limited() {
     for (file, what) in [
         (tables(4_000, 60_000, 1), "too many symbols"),
         (tables(1, 4_000, 4_000), "names of version needs"),
@@ -51,9 +51,9 @@ fn the_names_of_one_file_have_an_end() {
     }
 }
 
-/// No table has to be read to see that there are too many.
+/// The number of symbols is checked before reading the table.
 #[test]
-fn the_symbols_of_one_file_have_an_end() {
+fn the_symbols_of_a_file_are_limited() {
     let with = |count: u32| {
         let mut file = tables(1, 10, 1);
         let hash = [1_u32, 2].map(u32::to_le_bytes).concat();
@@ -66,7 +66,7 @@ fn the_symbols_of_one_file_have_an_end() {
 }
 
 #[test]
-fn findings_have_an_end_that_is_told() {
+fn the_limit_of_findings_is_reported() {
     let audit = audit(&with_modules(4_500, b"\x7fELF"), &Expectations::default());
     assert!(audit.findings.len() <= 4_001, "{}", audit.findings.len());
     let more = audit.findings.iter().find(|finding| finding.code == "MET040").unwrap();
@@ -74,7 +74,7 @@ fn findings_have_an_end_that_is_told() {
 }
 
 #[test]
-fn of_names_that_no_system_takes_nothing_more_is_read() {
+fn members_with_too_long_names_are_not_read() {
     let wheel = wheel(WHEEL).with(&"a/".repeat(2_100), "").with("x.so", "\x7fELF");
     assert_eq!(own(&wheel), ["ARC002"]);
     let path = format!("{}x.py", "a/".repeat(2_000));

@@ -1,10 +1,10 @@
-//! `METADATA`, `WHEEL`, entry points, and what else lies in the folders of a wheel's metadata.
+//! `METADATA`, `WHEEL`, entry points and other metadata.
 
 use super::*;
 
 const FOLDER: &str = "pkg-1.0.dist-info";
 
-/// The codes for a wheel whose `METADATA` has these lines behind name and version.
+/// The codes for a wheel with these lines after name and version in `METADATA`.
 fn metadata(version: &str, lines: &str) -> Vec<&'static str> {
     let text = format!("Metadata-Version: {version}\nName: pkg\nVersion: 1.0\n{lines}");
     own(&wheel(WHEEL).with(&format!("{FOLDER}/METADATA"), text))
@@ -21,7 +21,7 @@ fn fields_belong_to_the_version_of_the_metadata() {
     assert_eq!(metadata("2.1", "Provides-Extra: x\nrequires-dist: a\nX-Own: b\n"), GOOD);
     assert_eq!(metadata("1.1", "Requires-Dist: a\n"), ["MET007"]);
     assert_eq!(metadata("2.3", "License-Expression: MIT\n"), ["MET007"]);
-    // As setuptools wrote it for years.
+    // Older versions of setuptools wrote this.
     assert_eq!(metadata("2.1", "License-File: LICENSE\n"), GOOD);
     for version in ["2.0", "3.0", "2.9", "two"] {
         assert_eq!(metadata(version, "Requires-Dist: a\n"), ["MET006"], "{version}");
@@ -30,8 +30,8 @@ fn fields_belong_to_the_version_of_the_metadata() {
 }
 
 #[test]
-fn headers_end_where_python_ends_them() {
-    // What follows is read by nobody, and looks as if it were.
+fn headers_end_as_in_python() {
+    // Readers ignore the headers that follow.
     for lines in
         ["no colon\nRequires-Dist: a\n", "Requires-Dist : a\n", "Summary: x\ny\nLicense-File: L\n"]
     {
@@ -44,7 +44,7 @@ fn headers_end_where_python_ends_them() {
     assert_eq!(metadata("2.1", "Summary: x\u{c}Name: y\n"), ["MET042"]);
     assert_eq!(metadata("2.1", "Summary: x\r\n\r\ny\rz\u{c}\n"), GOOD);
     let whole = |text: &str| with(&[(&format!("{FOLDER}/METADATA"), text)]);
-    // Hidden from who splits at line feeds alone.
+    // Hidden from readers that split only at line feeds.
     assert_eq!(whole("Metadata-Version: 2.1\nName: pkg\rName: evil\nVersion: 1.0\n"), ["MET003"]);
     assert_eq!(whole("Metadata-Version: 2.1\nName : pkg\nVersion: 1.0\n"), ["MET003"]);
     assert_eq!(whole("\u{feff}Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\n"), ["MET003"]);
@@ -55,7 +55,7 @@ fn headers_end_where_python_ends_them() {
 }
 
 #[test]
-fn names_versions_and_requirements_are_what_installers_read() {
+fn invalid_names_versions_and_requirements_are_reported() {
     let wheel = |name: &str, version: &str| {
         let text = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
         own(&wheel(WHEEL).with(&format!("{FOLDER}/METADATA"), text))
@@ -81,7 +81,7 @@ fn names_versions_and_requirements_are_what_installers_read() {
 }
 
 #[test]
-fn requirements_are_ones_that_installers_parse() {
+fn requirements_that_pip_cannot_parse_are_reported() {
     for requirement in [
         "PyYAML (>=5.1.*)",
         "click (>=7.0<=8.0)",
@@ -99,14 +99,14 @@ fn requirements_are_ones_that_installers_parse() {
 }
 
 #[test]
-fn a_field_of_a_later_version_is_an_error_where_the_wheel_is_published() {
+fn a_field_of_a_later_version_is_an_error_when_publishing() {
     let lines = "License-Expression: MIT\n";
     assert_eq!(metadata("2.3", lines), ["MET007"]);
     assert_eq!(published("2.3", lines), [("MET007", Severity::Error)]);
     assert_eq!(published("2.4", lines), []);
 }
 
-/// Codes and severities for a wheel whose `METADATA` has these lines and that is to be published.
+/// Codes and severities for a wheel with these lines in `METADATA`, when publishing.
 fn published(version: &str, lines: &str) -> Vec<(&'static str, Severity)> {
     let folder = Folder::new();
     let text = format!("Metadata-Version: {version}\nName: pkg\nVersion: 1.0\n{lines}");
@@ -117,7 +117,7 @@ fn published(version: &str, lines: &str) -> Vec<(&'static str, Severity)> {
 }
 
 #[test]
-fn headers_that_are_there_twice_are_shown_with_both_values() {
+fn repeated_headers_are_reported_with_both_values() {
     let with = |path: &str, text: &str| {
         let wheel = wheel(WHEEL).with(&format!("{FOLDER}/{path}"), text);
         let findings = audit(&wheel, &Expectations::default()).findings;
@@ -134,7 +134,7 @@ fn headers_that_are_there_twice_are_shown_with_both_values() {
 }
 
 #[test]
-fn each_licence_file_is_where_it_is_said_to_be() {
+fn missing_licence_files_are_reported() {
     let text = "Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\nLicense-File: LICENSE\nLicense-File: a/COPYING\n";
     let metadata = (format!("{FOLDER}/METADATA"), format!("{FOLDER}/licenses/LICENSE"));
     let other = format!("{FOLDER}/licenses/a/COPYING");
@@ -145,7 +145,7 @@ fn each_licence_file_is_where_it_is_said_to_be() {
 }
 
 #[test]
-fn what_an_index_refuses_is_an_error_where_the_wheel_is_published() {
+fn findings_that_an_index_rejects_are_errors_when_publishing() {
     let folder = Folder::new();
     let fixture = wheel("pkg-1.0+local-cp311-cp311-manylinux_2_36_x86_64.whl");
     let path = fixture.write(folder.path());
@@ -156,7 +156,7 @@ fn what_an_index_refuses_is_an_error_where_the_wheel_is_published() {
 }
 
 #[test]
-fn the_wheel_file_has_the_build_and_version_of_its_wheel() {
+fn a_wheel_file_with_another_build_or_version_is_reported() {
     let text = |version: &str, build: &str| {
         format!(
             "Wheel-Version: {version}\nRoot-Is-Purelib: false\nTag: cp311-cp311-manylinux_2_36_x86_64\n{build}"
@@ -171,7 +171,7 @@ fn the_wheel_file_has_the_build_and_version_of_its_wheel() {
 }
 
 #[test]
-fn scripts_have_a_place_of_their_own() {
+fn scripts_with_the_same_path_are_errors() {
     let with = |script: &str, text: &str| {
         let points = format!("{FOLDER}/entry_points.txt");
         let wheel = wheel(WHEEL).with(script, "#!python\n").with(&points, text);
@@ -195,14 +195,14 @@ fn scripts_have_a_place_of_their_own() {
     }
     let both = format!("{run}[gui_scripts]\nrun = pkg.cli:main\n");
     assert_eq!(with("pkg/run", &both), ["MET048"]);
-    // Other groups make no scripts; of one group the last line counts.
+    // Other groups have no scripts. Within a group, the last line counts.
     let plugin = "[own.group]\nrun = pkg.cli:main\n[own.other]\nrun = pkg.cli:main\n";
     assert_eq!(with("pkg-1.0.data/scripts/run", plugin), GOOD);
     assert_eq!(with("pkg/run", &format!("{run}run = pkg.cli:other\n")), GOOD);
 }
 
 #[test]
-fn entry_points_lead_somewhere() {
+fn entry_points_to_missing_modules_are_reported() {
     let points = |text: &str| {
         with(&[
             (&format!("{FOLDER}/entry_points.txt"), text),
@@ -216,7 +216,7 @@ fn entry_points_lead_somewhere() {
         "",
         "[console_scripts]\nrun = pkg.cli:main\nmore = _more:main.run [extra]\n",
         "[own.group]\nany = pkg.data\nnative = _pkg\nobject = pkg.cli.Object\n",
-        // Of another project, perhaps.
+        // The module may belong to another project.
         "[own.group]\nrun = other.cli:main\n",
     ] {
         assert_eq!(points(text), GOOD, "{text}");
@@ -236,7 +236,7 @@ fn entry_points_lead_somewhere() {
 }
 
 #[test]
-fn bills_of_materials_are_json() {
+fn sboms_that_are_not_json_are_reported() {
     let sbom = |name: &str, text: &str| with(&[(&format!("{FOLDER}/sboms/{name}"), text)]);
     assert_eq!(sbom("pkg.cdx.json", "{\"bomFormat\": \"CycloneDX\"}"), GOOD);
     assert_eq!(sbom("pkg.cdx.json", "{\"bomFormat\": "), ["MET017"]);
@@ -244,7 +244,7 @@ fn bills_of_materials_are_json() {
 }
 
 #[test]
-fn what_others_write_has_no_place_in_a_wheel() {
+fn files_of_installers_are_reported() {
     assert_eq!(with(&[(&format!("{FOLDER}/licenses/INSTALLER"), "x")]), GOOD);
     assert_eq!(with(&[(&format!("{FOLDER}/INSTALLER"), "pip")]), ["MET018"]);
     assert_eq!(with(&[(&format!("{FOLDER}/direct_url.json"), "{}")]), ["MET018"]);
@@ -253,7 +253,7 @@ fn what_others_write_has_no_place_in_a_wheel() {
 }
 
 #[test]
-fn data_lies_in_the_folders_that_installers_know() {
+fn unknown_data_schemes_are_errors() {
     assert_eq!(with(&[("pkg-1.0.data/scripts/run", ""), ("pkg-1.0.data/data/a/b", "")]), GOOD);
     assert_eq!(with(&[("Pkg-1.0.0.data/headers/x.h", "")]), GOOD);
     assert_eq!(with(&[("pkg-1.0.data/include/x.h", "")]), ["MET020"]);

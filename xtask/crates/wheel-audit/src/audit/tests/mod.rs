@@ -1,4 +1,4 @@
-//! Whole wheels, each made so that one thing is wrong with it.
+//! Audits of whole wheels, each with a single fault.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
@@ -61,7 +61,7 @@ fn gcc(folder: &Folder, output: &str, source: &str, flags: &[&str]) {
     assert!(command.status().unwrap().success(), "{command:?}");
 }
 
-/// What gcc makes of a source, with libraries beside it that have these names and sources.
+/// Compiles a source with gcc, with libraries of these names and sources.
 fn linked(source: &str, libraries: &[(&str, &str)], flags: &[&str]) -> Vec<u8> {
     let folder = Folder::new();
     for (name, source) in libraries {
@@ -72,7 +72,7 @@ fn linked(source: &str, libraries: &[(&str, &str)], flags: &[&str]) -> Vec<u8> {
     fs_err::read(folder.path().join("out.so")).unwrap()
 }
 
-/// A library for x86-64 that defines a symbol in a version.
+/// A library for x86-64 that defines a symbol with a version.
 fn library(symbol: &str, version: &str, soname: &str) -> Vec<u8> {
     let folder = Folder::new();
     stub(&folder, "library.so", (symbol, version, soname));
@@ -87,8 +87,8 @@ fn stub(folder: &Folder, output: &str, (symbol, version, soname): (&str, &str, &
     gcc(folder, output, &format!("void {symbol}(void) {{}}"), &flags);
 }
 
-/// A module for x86-64 that takes each symbol from a library in a version, whatever the C library
-/// of this machine has: `("strtol", "GLIBC_2.38", "libc.so.6")`.
+/// A module for x86-64 that uses each symbol of a library in a version, independent of the C library
+/// of this machine: `("strtol", "GLIBC_2.38", "libc.so.6")`.
 fn module(needs: &[(&str, &str, &str)], flags: &[&str]) -> Vec<u8> {
     let folder = Folder::new();
     let mut flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
@@ -120,7 +120,7 @@ fn expectations(tag: &str, interpreter: &str) -> Expectations {
         platform_tag: tag.parse().ok(),
         arch: Some(Arch::X86_64),
         interpreter: interpreter.parse().ok(),
-        native: Some("it was asked for".to_owned()),
+        native: Some("it is expected".to_owned()),
         limit: None,
         built_on: None,
         isa: Vec::new(),
@@ -131,14 +131,14 @@ fn audit(fixture: &Fixture, expectations: &Expectations) -> Audit {
     let folder = Folder::new();
     let audit =
         audit_wheel(&fixture.write(folder.path()), expectations, &Settings::default()).unwrap();
-    // A limit takes the place of the tags.
+    // A limit replaces the tags.
     if expectations.limit.is_none() {
         obstacles::assert_agreement(&audit);
     }
     audit
 }
 
-/// The codes of the rules that a wheel breaks, each once.
+/// The distinct codes of a wheel's findings.
 fn codes(fixture: &Fixture, expectations: &Expectations) -> Vec<&'static str> {
     let mut codes: Vec<_> =
         audit(fixture, expectations).findings.iter().map(|finding| finding.code).collect();
@@ -152,10 +152,10 @@ fn own(fixture: &Fixture) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_good_wheel_passes_and_its_facts_are_told() {
+fn a_valid_wheel_passes_with_its_facts() {
     let mut audit = audit(&wheel(WHEEL), &expectations("manylinux_2_36_x86_64", "cp311"));
     assert_eq!((audit.findings.as_slice(), audit.verdict()), ([].as_slice(), Verdict::Pass));
-    // The compiler of this machine has a part in these.
+    // These depend on this machine's compiler.
     (audit.facts.sha256, audit.facts.size) = (Some("…".to_owned()), 0);
     (audit.facts.build_glibc, audit.facts.build_origin) = (None, None);
     insta::assert_snapshot!(serde_json::to_string_pretty(&audit).unwrap(), @r#"

@@ -1,8 +1,8 @@
-//! Can the modules of a wheel be imported?
+//! Init functions of modules.
 
 use super::*;
 
-/// A library with these functions, which calls those.
+/// A library that defines `functions` and calls `calls`.
 fn library(functions: &[&str], calls: &[&str]) -> Vec<u8> {
     let folder = Folder::new();
     let functions: Vec<String> =
@@ -14,7 +14,7 @@ fn library(functions: &[&str], calls: &[&str]) -> Vec<u8> {
     fs_err::read(folder.path().join("library.so")).unwrap()
 }
 
-fn judge(tags: &str, path: &str, functions: &[&str], calls: &[&str]) -> Vec<&'static str> {
+fn check(tags: &str, path: &str, functions: &[&str], calls: &[&str]) -> Vec<&'static str> {
     let fixture = Fixture::new(&format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl"));
     own(&fixture.with(path, library(functions, calls)))
 }
@@ -22,7 +22,7 @@ fn judge(tags: &str, path: &str, functions: &[&str], calls: &[&str]) -> Vec<&'st
 const SUFFIX: &str = "cpython-311-x86_64-linux-gnu.so";
 
 #[test]
-fn modules_that_start_pass() {
+fn modules_with_an_init_function_pass() {
     for (tags, path, function) in [
         ("cp311-cp311", format!("pkg/_x.{SUFFIX}"), "PyInit__x"),
         ("cp311-cp311", format!("pkg/_x.{SUFFIX}"), "PyModExport__x"),
@@ -39,13 +39,13 @@ fn modules_that_start_pass() {
         ("cp311-cp311", format!("pkg/_größe.{SUFFIX}"), "PyInitU__gre_bpa1l"),
     ] {
         let maker = if path.contains(".pypy") { "PyPyModule_Create2" } else { "PyModule_Create2" };
-        let codes = judge(tags, &path, &[function, "other"], &[maker]);
+        let codes = check(tags, &path, &[function, "other"], &[maker]);
         assert_eq!(codes, Vec::<&str>::new(), "{path}");
     }
 }
 
 #[test]
-fn modules_that_nothing_starts_are_errors() {
+fn modules_without_an_init_function_are_errors() {
     let path = format!("pkg/_x.{SUFFIX}");
     let none = "does not export a function that initializes the module, such as `PyInit__x`";
     for (functions, calls, message) in [
@@ -70,17 +70,17 @@ fn modules_that_nothing_starts_are_errors() {
         assert_eq!(found, [("ABI005", message)]);
     }
     let pypy = "_x.pypy311-pp73-x86_64-linux-gnu.so";
-    assert_eq!(judge("pp311-pypy311_pp73", pypy, &[], &["PyPyModule_Create2"]), ["ABI005"]);
-    assert_eq!(judge("cp311-cp311", &format!("_größe.{SUFFIX}"), &["PyInit_x"], &[]), ["ABI005"]);
+    assert_eq!(check("pp311-pypy311_pp73", pypy, &[], &["PyPyModule_Create2"]), ["ABI005"]);
+    assert_eq!(check("cp311-cp311", &format!("_größe.{SUFFIX}"), &["PyInit_x"], &[]), ["ABI005"]);
 }
 
 #[test]
 fn libraries_are_no_modules() {
     for path in ["pkg/libx.so", "pkg/_x.so", "pkg.libs/libx-1.so.2", "pkg.libs/libx.abi3.so.6"] {
         let calls = ["PyModule_Create2"];
-        assert_eq!(judge("cp311-cp311", path, &["x"], &calls), Vec::<&str>::new(), "{path}");
+        assert_eq!(check("cp311-cp311", path, &["x"], &calls), Vec::<&str>::new(), "{path}");
     }
-    // For ctypes, for a debugger, for another module: all of them in one note.
+    // Libraries for ctypes, a debugger or another module: one note for all.
     let fixture = wheel(WHEEL)
         .with(&format!("pkg/libx.{SUFFIX}"), library(&["x"], &[]))
         .with(&format!("pkg/_y.{SUFFIX}"), library(&["y"], &["PyGILState_Ensure"]));

@@ -1,4 +1,4 @@
-//! What keeps files from loading: each obstacle in the findings, in the matrix, and in both alike.
+//! Obstacles, in the findings and in the matrix.
 
 #![expect(clippy::panic, reason = "a test may stop at once")]
 
@@ -6,8 +6,8 @@ use super::*;
 use crate::audit::obstacle::{Effect, Obstacle};
 use crate::policy::distributions;
 
-/// Checks that findings and matrix of a wheel speak of the same: what breaks on a system that its
-/// tags admit has a finding, and where it loads no obstacle holds whose finding is an error.
+/// Checks that findings and matrix of a wheel agree: an obstacle on a system that its
+/// tags allow has a finding, and a system that loads the wheel has no obstacle with an error.
 #[track_caller]
 pub(super) fn assert_agreement(audit: &Audit) {
     let promises = |tag: &String| {
@@ -47,12 +47,12 @@ fn state(audit: &Audit, system: &str) -> State {
     audit.on(system.unwrap_or_else(|| panic!("the system is in the table"))).state
 }
 
-/// Severity of the finding with a code.
+/// The severity of the finding with a code.
 fn severity(audit: &Audit, code: &str) -> Option<Severity> {
     audit.findings.iter().find(|finding| finding.code == code).map(|finding| finding.severity)
 }
 
-fn judged(fixture: &Fixture) -> Audit {
+fn audited(fixture: &Fixture) -> Audit {
     audit(fixture, &Expectations::default())
 }
 
@@ -65,7 +65,7 @@ fn compiled(source: &str, flags: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn findings_and_matrix_agree_whatever_is_wrong() {
+fn findings_and_matrix_agree() {
     let stack = ["-z", "execstack"];
     let modules = [
         PLAIN.clone(),
@@ -86,7 +86,7 @@ fn findings_and_matrix_agree_whatever_is_wrong() {
     let tags = ["manylinux_2_17", "manylinux_2_28", "manylinux_2_38", "musllinux_1_2", "linux"];
     for (index, module) in modules.iter().enumerate() {
         for tag in tags {
-            let wheel = judged(&tagged(&format!("{tag}_x86_64"), module.clone()));
+            let wheel = audited(&tagged(&format!("{tag}_x86_64"), module.clone()));
             assert_agreement(&wheel);
             let breaks = wheel.systems().iter().any(|cell| cell.state == State::Breaks);
             if breaks && tag != "linux" {
@@ -98,19 +98,19 @@ fn findings_and_matrix_agree_whatever_is_wrong() {
 
 #[test]
 fn an_executable_stack_fails_from_glibc_2_41_on() {
-    let wheel = judged(&tagged("manylinux_2_28_x86_64", module(&[], &["-z", "execstack"])));
+    let wheel = audited(&tagged("manylinux_2_28_x86_64", module(&[], &["-z", "execstack"])));
     assert_eq!(state(&wheel, "Debian 12"), State::Loads);
     assert_eq!(state(&wheel, "Debian 13"), State::Breaks);
     assert_eq!(severity(&wheel, "ELF009"), Some(Severity::Error));
     let blocked = &wheel.blocked;
     assert!(blocked.iter().all(|it| it.code == Some("ELF009") && it.state == "fails"));
     assert!(blocked.iter().any(|it| it.system == "Fedora 42"), "{blocked:?}");
-    // Without the header x86-64 takes the stack to be executable; `PT_NULL` hides it.
+    // Without the header, x86-64 defaults to an executable stack. `PT_NULL` hides the header.
     let mut bytes = PLAIN.clone();
     let mut headers = (0..usize::from(bytes[56])).map(|index| 64 + 56 * index);
     let at = headers.find(|&at| bytes[at..at + 4] == 0x6474_e551_u32.to_le_bytes()).unwrap();
     bytes[at..at + 4].fill(0);
-    let hidden = judged(&tagged("manylinux_2_28_x86_64", bytes));
+    let hidden = audited(&tagged("manylinux_2_28_x86_64", bytes));
     assert_eq!(severity(&hidden, "ELF009"), Some(Severity::Error));
 }
 
@@ -126,11 +126,11 @@ fn own_library() -> Vec<u8> {
 }
 
 #[test]
-fn a_library_off_the_search_path_is_an_error_unless_something_may_load_it() {
+fn a_library_off_the_search_path_is_an_error_unless_the_wheel_may_load_it() {
     let with = |path: &str, text: &str| {
         let user = module(&[("f", "V_1", "libown.so.1")], &RPATH);
         let wheel = native(user).with("pkg.libs/libown.so.1", own_library()).with(path, text);
-        let audit = judged(&wheel);
+        let audit = audited(&wheel);
         (severity(&audit, "ELF011").unwrap(), state(&audit, "Debian 12"))
     };
     let fails = (Severity::Error, State::Breaks);
@@ -151,36 +151,36 @@ fn a_library_that_another_file_finds_may_be_loaded_before() {
     let wheel = native(module(&needs, &RPATH))
         .with("_other.cpython-311-x86_64-linux-gnu.so", finds)
         .with("pkg.libs/libown.so.1", PLAIN.clone());
-    assert_eq!(severity(&judged(&wheel), "ELF011"), Some(Severity::Warning));
+    assert_eq!(severity(&audited(&wheel), "ELF011"), Some(Severity::Warning));
     let opens =
         module(&[("f", "V_1", "libown.so.1"), ("dlopen", "GLIBC_2.34", "libc.so.6")], &RPATH);
     let wheel = native(opens).with("pkg.libs/libown.so.1", PLAIN.clone());
-    assert_eq!(severity(&judged(&wheel), "ELF011"), Some(Severity::Warning));
+    assert_eq!(severity(&audited(&wheel), "ELF011"), Some(Severity::Warning));
 }
 
 #[test]
-fn names_that_no_library_has_are_a_damaged_string_table() {
+fn invalid_library_names_are_a_damaged_string_table() {
     let mut bytes = module(&[("f", "V_1", "libown.so.1")], &[]);
     let name = b"\0libown.so.1\0";
     let at = bytes.windows(name.len()).position(|window| window == name).unwrap();
     bytes[at + 1..at + 4].copy_from_slice(&[0xd4, 0x87, 0x01]);
-    let audit = judged(&native(bytes));
+    let audit = audited(&native(bytes));
     assert_eq!(severity(&audit, "ELF041"), Some(Severity::Error));
     assert_eq!((severity(&audit, "ELF006"), state(&audit, "Debian 12")), (None, State::Breaks));
 }
 
 const TLS: [&str; 1] = ["-ftls-model=initial-exec"];
 
-/// A file with so many bytes of thread-local storage.
+/// A file with `size` bytes of thread-local storage.
 fn with_tls(size: u32, flags: &[&str]) -> Vec<u8> {
     let source = format!("static __thread char b[{size}]; char *t(int i) {{ return b + i; }}");
     compiled(&source, flags)
 }
 
 #[test]
-fn static_thread_local_storage_has_little_room() {
+fn static_thread_local_storage_is_limited() {
     let of = |platform: &str, module: Vec<u8>| {
-        let audit = judged(&tagged(platform, module));
+        let audit = audited(&tagged(platform, module));
         let system =
             if platform.starts_with("musl") { "Alpine 3.13 and later" } else { "Debian 12" };
         (severity(&audit, "ELF039"), state(&audit, system))
@@ -191,12 +191,12 @@ fn static_thread_local_storage_has_little_room() {
     assert_eq!(of(glibc, with_tls(1600, &TLS)), (None, State::Loads));
     assert_eq!(of(glibc, with_tls(5000, &[])).0, None, "the dynamic model has no limit");
     let musl = Fixture::new("pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl");
-    let musl = judged(&musl.with("_pkg.abi3.so", with_tls(16, &TLS)));
-    assert_eq!(severity(&musl, "ELF039"), Some(Severity::Error), "musl has no room at all");
+    let musl = audited(&musl.with("_pkg.abi3.so", with_tls(16, &TLS)));
+    assert_eq!(severity(&musl, "ELF039"), Some(Severity::Error), "musl reserves nothing");
 }
 
 #[test]
-fn static_thread_local_storage_adds_up_over_what_loads_together() {
+fn static_thread_local_storage_adds_up_over_files_that_load_together() {
     let folder = Folder::new();
     let soname = ["-Wl,-soname,libtls.so", "-ftls-model=initial-exec"];
     gcc(
@@ -210,12 +210,12 @@ fn static_thread_local_storage_adds_up_over_what_loads_together() {
     let user = |size: u32| {
         with_tls(size, &[TLS[0], "-Wl,--no-as-needed", path.as_str(), "-Wl,-rpath,$ORIGIN"])
     };
-    let wheel = |size| judged(&native(user(size)).with("libtls.so", library.clone()));
+    let wheel = |size| audited(&native(user(size)).with("libtls.so", library.clone()));
     assert_eq!(severity(&wheel(1000), "ELF039"), Some(Severity::Error));
     assert_eq!(severity(&wheel(100), "ELF039"), None);
 }
 
-/// The machine as in the header of an ELF file: 183 is aarch64, 21 is ppc64.
+/// Sets the machine in the header of an ELF file: 183 is aarch64, 21 is ppc64.
 fn for_machine(mut bytes: Vec<u8>, machine: u8) -> Vec<u8> {
     bytes[18] = machine;
     bytes
@@ -227,7 +227,7 @@ fn segments_for_small_pages_fail_on_kernels_with_larger_ones() {
         let module = for_machine(module(&[], flags), 183);
         let name = format!("pkg-1.0-cp311-cp311-{tag}_aarch64.whl");
         let path = "_pkg.cpython-311-aarch64-linux-gnu.so";
-        let audit = judged(&Fixture::new(&name).with(path, module));
+        let audit = audited(&Fixture::new(&name).with(path, module));
         (
             severity(&audit, "ELF037"),
             state(&audit, "Enterprise Linux 8"),
@@ -245,9 +245,9 @@ fn segments_for_small_pages_fail_on_kernels_with_larger_ones() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn the_loader_itself_holds_the_marker_against_the_processor() {
+fn the_loader_compares_the_marker_with_the_processor() {
     let marked = || module(&[], &["-Wl,-z,x86-64-v3"]);
-    let audit = judged(&tagged("manylinux_2_28_x86_64", marked()));
+    let audit = audited(&tagged("manylinux_2_28_x86_64", marked()));
     assert_eq!(severity(&audit, "ELF038"), Some(Severity::Error));
     assert_eq!(state(&audit, "Debian 12"), State::LoadsOnSome);
     assert_eq!(state(&audit, "Enterprise Linux 10"), State::Loads);
@@ -256,17 +256,17 @@ fn the_loader_itself_holds_the_marker_against_the_processor() {
         &tagged("manylinux_2_28_x86_64", marked()),
         &Expectations { isa, ..Expectations::default() },
     );
-    assert_eq!(severity(&allowed, "ELF038"), None, "the configuration promises such processors");
+    assert_eq!(severity(&allowed, "ELF038"), None, "the configuration promises these processors");
 }
 
 #[test]
-fn a_required_project_named_like_the_library_brings_it() {
+fn a_required_project_with_the_name_of_the_library_provides_it() {
     let with = |requires: &str| {
         let mut fixture = native(module(&[("f", "V_1", "libcasadi.so.3.7")], &[]));
         let metadata = fixture.name.dist_info() + "/METADATA";
         let text = format!("Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\n{requires}\n");
         fixture.set(&metadata, text);
-        let audit = judged(&fixture);
+        let audit = audited(&fixture);
         (severity(&audit, "ELF006"), severity(&audit, "ELF012"))
     };
     assert_eq!(with("Requires-Dist: casadi>=3.7"), (None, Some(Severity::Warning)));

@@ -1,9 +1,9 @@
-//! What a wheel was built on, and how sure that is.
+//! The build system of a wheel, and its certainty.
 
 use super::*;
 use crate::policy::Libc;
 
-/// A module that says nothing but these lines of compilers.
+/// A module with these compiler lines.
 fn compiled_by(lines: &[&str], needs: &[(&str, &str, &str)]) -> Vec<u8> {
     let folder = Folder::new();
     let path = |name: &str| folder.path().join(name).into_string();
@@ -26,22 +26,26 @@ const TOOLSET_14: &str = "GCC: (GNU) 14.2.1 20250110 (Red Hat 14.2.1-11)";
 const DEBIAN: &str = "GCC: (Debian 12.2.0-14+deb12u1) 12.2.0";
 
 #[test]
-fn compilers_tell_what_a_wheel_was_built_on_and_how_sure_that_is() {
+fn compilers_determine_the_build_system_and_its_certainty() {
     let of = |lines: &[&str], needs| origin(&native(compiled_by(lines, needs)));
-    let says = |version: &str, certainty| Some((version.to_owned(), certainty));
-    assert_eq!(of(&[DEBIAN], &[]), says("2.36", Certainty::Likely));
-    assert_eq!(of(&[TOOLSET_10], &[]), says("2.17", Certainty::Guess));
-    assert_eq!(of(&[TOOLSET_10, EL7], &[]), says("2.17", Certainty::Likely));
-    assert_eq!(of(&[EL7, TOOLSET_14], &[]), says("2.28", Certainty::Guess), "parts from elsewhere");
-    assert_eq!(of(&[EL7, DEBIAN], &[]), says("2.36", Certainty::Guess));
+    let expected = |version: &str, certainty| Some((version.to_owned(), certainty));
+    assert_eq!(of(&[DEBIAN], &[]), expected("2.36", Certainty::Likely));
+    assert_eq!(of(&[TOOLSET_10], &[]), expected("2.17", Certainty::Guess));
+    assert_eq!(of(&[TOOLSET_10, EL7], &[]), expected("2.17", Certainty::Likely));
+    assert_eq!(
+        of(&[EL7, TOOLSET_14], &[]),
+        expected("2.28", Certainty::Guess),
+        "parts from elsewhere"
+    );
+    assert_eq!(of(&[EL7, DEBIAN], &[]), expected("2.36", Certainty::Guess));
     let new = [("f", "GLIBC_2.34", "libc.so.6")];
-    assert_eq!(of(&[TOOLSET_14], &new), says("2.34", Certainty::Guess), "no older one fits");
+    assert_eq!(of(&[TOOLSET_14], &new), expected("2.34", Certainty::Guess), "no older system fits");
     assert_eq!(of(&[EL7], &new), None, "it cannot have been linked there");
     assert_eq!(of(&["GCC: (GNU) 12.2.0", "rustc version 1.90.0"], &[]), None);
 }
 
 #[test]
-fn libraries_from_elsewhere_say_nothing_and_musl_is_told_from_glibc() {
+fn bundled_libraries_do_not_count_and_musl_is_distinguished_from_glibc() {
     let bundled = Fixture::new(WHEEL)
         .with(MODULE, compiled_by(&[TOOLSET_10], &[]))
         .with("pkg.libs/libfoo.so.1", compiled_by(&[DEBIAN], &[]));
@@ -54,21 +58,21 @@ fn libraries_from_elsewhere_say_nothing_and_musl_is_told_from_glibc() {
 }
 
 #[test]
-fn what_the_build_says_itself_is_known() {
+fn the_record_of_the_build_is_certain() {
     let libc = Libc::Glibc(LibcVersion::new(2, 41));
     let expectations = Expectations { built_on: Some(libc), ..Expectations::default() };
     let facts = audit(&native(compiled_by(&[EL7], &[])), &expectations).facts;
     assert_eq!(facts.build_glibc.as_deref(), Some("2.41"));
     assert_eq!(facts.build_origin.unwrap().certainty, Certainty::Known);
-    // Beside a wheel.
+    // Next to a wheel.
     let folder = Folder::new();
     let inputs = Inputs { wheels: vec![wheel(WHEEL).write(folder.path())], ..Inputs::default() };
-    let judged = |info: &str| {
+    let audited = |info: &str| {
         fs_err::write(folder.path().join("build-info.json"), info).unwrap();
         let report = audit_inputs(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
         report.wheels[0].facts.build_origin.clone()
     };
     let info = r#"{"libc": {"family": "glibc", "version": "2.40"}}"#;
-    assert_eq!(judged(info).unwrap().certainty, Certainty::Known);
-    assert!(judged("{}").is_none_or(|origin| origin.certainty < Certainty::Known));
+    assert_eq!(audited(info).unwrap().certainty, Certainty::Known);
+    assert!(audited("{}").is_none_or(|origin| origin.certainty < Certainty::Known));
 }

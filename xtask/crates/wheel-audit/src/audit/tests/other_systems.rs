@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Codes and severities, and what the report says of the machine code.
-fn judged(name: &str, spoil: impl Fn(&mut Fixture)) -> (Vec<(&'static str, Severity)>, Audit) {
+/// Codes, severities and the facts about the machine code.
+fn audited(name: &str, spoil: impl Fn(&mut Fixture)) -> (Vec<(&'static str, Severity)>, Audit) {
     let mut wheel = Fixture::new(name).with("pk/__init__.py", "").with("pk/_x.pyd", "MZ\u{90}");
     spoil(&mut wheel);
     let audit = audit(&wheel, &Expectations::default());
@@ -11,7 +11,7 @@ fn judged(name: &str, spoil: impl Fn(&mut Fixture)) -> (Vec<(&'static str, Sever
 }
 
 #[test]
-fn their_machine_code_is_not_read_and_no_fault() {
+fn their_machine_code_is_skipped() {
     for platform in [
         "win_amd64",
         "macosx_11_0_arm64",
@@ -21,7 +21,7 @@ fn their_machine_code_is_not_read_and_no_fault() {
         "pyodide_2024_0_wasm32",
     ] {
         let name = format!("pk-1.0-cp312-cp312-{platform}.whl");
-        let (codes, audit) = judged(&name, |_| {});
+        let (codes, audit) = audited(&name, |_| {});
         assert_eq!(codes, [("TAG020", Severity::Note)], "{platform}");
         assert_eq!((audit.verdict(), audit.facts.overall_tag.as_str()), (Verdict::Pass, "unknown"));
         let loads = [State::Loads, State::Breaks, State::Unknown, State::Withheld];
@@ -30,10 +30,10 @@ fn their_machine_code_is_not_read_and_no_fault() {
 }
 
 #[test]
-fn archive_record_and_metadata_are_checked_as_ever() {
+fn their_archive_record_and_metadata_are_checked() {
     let name = "pk-1.0-cp312-cp312-win_amd64.whl";
     let spoiled = |path: &str, text: &str| {
-        let (codes, _) = judged(name, |wheel| {
+        let (codes, _) = audited(name, |wheel| {
             wheel.set(path, text);
         });
         codes.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
@@ -41,10 +41,10 @@ fn archive_record_and_metadata_are_checked_as_ever() {
     let metadata = "Metadata-Version: 2.1\nName: pk\nVersion: 2.0\n";
     assert_eq!(spoiled("pk-1.0.dist-info/METADATA", metadata), ["MET004", "TAG020"]);
     assert_eq!(spoiled("pk/aux.py", ""), ["MET045", "TAG020"]);
-    let (codes, _) = judged(name, |wheel| wheel.record = Some(String::new()));
+    let (codes, _) = audited(name, |wheel| wheel.record = Some(String::new()));
     assert!(codes.contains(&("REC002", Severity::Error)), "{codes:?}");
     assert_eq!(
-        judged("pk-1.0-cp312-cp312-win_x86_64.whl", |_| {}).0.first(),
+        audited("pk-1.0-cp312-cp312-win_x86_64.whl", |_| {}).0.first(),
         Some(&("TAG003", Severity::Error))
     );
 }

@@ -1,4 +1,4 @@
-//! Findings that repeat over many files.
+//! Repeated findings.
 
 use glob::Pattern;
 
@@ -20,7 +20,7 @@ fn unlisted() -> Fixture {
     wheel
 }
 
-fn judged(overrides: Vec<Override>) -> Vec<Finding> {
+fn audited(overrides: Vec<Override>) -> Vec<Finding> {
     let folder = Folder::new();
     let path = unlisted().write(folder.path());
     let settings = Settings { overrides, ..Settings::default() };
@@ -28,8 +28,8 @@ fn judged(overrides: Vec<Override>) -> Vec<Finding> {
 }
 
 #[test]
-fn they_are_one_finding_that_keeps_every_path() {
-    let findings = judged(Vec::new());
+fn they_are_one_finding_with_every_path() {
+    let findings = audited(Vec::new());
     assert_eq!(findings.len(), 1, "{findings:?}");
     let paths: Vec<&str> = findings[0].places().map(|(path, _)| path).collect();
     assert_eq!((paths.len(), paths[0], paths[20]), (21, "pk/__init__.py", "pk/m19.py"));
@@ -39,8 +39,8 @@ fn they_are_one_finding_that_keeps_every_path() {
 }
 
 #[test]
-fn an_override_of_one_path_changes_no_other() {
-    let findings = judged(vec![Override {
+fn an_override_of_a_path_changes_no_other_path() {
+    let findings = audited(vec![Override {
         rule: "REC002".to_owned(),
         path: Some(Pattern::new("pk/m07.py").unwrap()),
         severity: Severity::Ignored,

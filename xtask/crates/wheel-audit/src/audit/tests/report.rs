@@ -1,4 +1,4 @@
-//! The whole report, as programs read it.
+//! The JSON report.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ fn schema() -> Value {
     serde_json::from_str(include_str!("../../../schema/report.schema.json")).unwrap()
 }
 
-/// A report on one of each: good and bad wheels, a library, a file that is nothing, one that is gone.
+/// A report on valid and invalid wheels, a library, another file and a missing file.
 pub(crate) fn report(depth: Depth) -> (Folder, Report) {
     let folder = Folder::new();
     let path = |name: &str| folder.path().join(name);
@@ -37,7 +37,7 @@ pub(crate) fn report(depth: Depth) -> (Folder, Report) {
 }
 
 #[test]
-fn reports_of_every_depth_are_what_the_schema_says() {
+fn reports_of_every_depth_match_the_schema() {
     for depth in [Depth::Floor, Depth::Bytes, Depth::Code] {
         let (_folder, report) = report(depth);
         let counts = [report.wheels.len(), report.files.len(), report.unread.len()];
@@ -48,7 +48,7 @@ fn reports_of_every_depth_are_what_the_schema_says() {
 }
 
 #[test]
-fn the_schema_names_the_version_and_refuses_another() {
+fn the_schema_accepts_only_its_version() {
     let (_folder, report) = report(Depth::Floor);
     let mut value = serde_json::to_value(&report).unwrap();
     value["schema_version"] = (SCHEMA_VERSION + 1).into();
@@ -58,7 +58,7 @@ fn the_schema_names_the_version_and_refuses_another() {
     assert_eq!(violations(&schema(), &alone), Vec::<String>::new(), "`audit.json`");
 }
 
-/// The report without what differs from machine to machine; notes tell of the linker's defaults.
+/// The report without parts that depend on the machine. Notes depend on the linker's defaults.
 fn stable(folder: &Folder, report: &Report) -> String {
     let mut value = serde_json::to_value(report).unwrap();
     for wheel in value["wheels"].as_array_mut().unwrap() {
@@ -72,7 +72,7 @@ fn stable(folder: &Folder, report: &Report) -> String {
 #[test]
 fn a_report_looks_like_this() {
     let (folder, mut report) = report(Depth::Code);
-    // One wheel is shown as a whole in another test.
+    // Another test covers a complete wheel.
     report.wheels.retain(|wheel| wheel.facts.file.starts_with("other"));
     insta::assert_snapshot!(stable(&folder, &report));
 }

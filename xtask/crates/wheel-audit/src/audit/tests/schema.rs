@@ -1,14 +1,14 @@
-//! Just enough of JSON Schema 2020-12 to hold a value against the schemas of this repository.
+//! The subset of JSON Schema 2020-12 for validating values against the schemas of this repository.
 //!
-//! Stricter than the specification in two points: a keyword that is not understood and a property
-//! that no schema describes are failures, so that the schema can neither promise what nobody checks
-//! nor fall behind.
+//! Stricter than the specification: an unknown keyword and a property
+//! that no schema describes are errors, so that the schema stays complete
+//! and current.
 
 #![expect(clippy::panic, reason = "a test may stop at once")]
 
 use serde_json::{Map, Value};
 
-/// Everything about `value` that the schema does not allow.
+/// The violations of the schema by `value`.
 pub(crate) fn violations(schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     check(schema, schema, value, "$", &mut found);
@@ -23,7 +23,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
     let keywords = schema.as_object().unwrap();
     for (keyword, want) in keywords {
         let fits = match keyword.as_str() {
-            // The last two are gone through below.
+            // The last two are handled below.
             "$schema"
             | "$defs"
             | "definitions"
@@ -111,7 +111,7 @@ fn has_type(name: &str, value: &Value) -> bool {
     }
 }
 
-/// The patterns that the schemas have, each as a function.
+/// The patterns of the schemas, as functions.
 fn matches(pattern: &str, text: &str) -> bool {
     let all = |text: &str, test: fn(&u8) -> bool| text.bytes().all(|byte| test(&byte));
     match pattern {
@@ -131,7 +131,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 #[test]
-fn what_a_schema_forbids_is_found() {
+fn violations_of_a_schema_are_found() {
     let schema = serde_json::json!({
         "type": "object",
         "properties": {

@@ -1,4 +1,4 @@
-//! Scripts whose module or function the wheel does not have.
+//! Scripts whose module or function is missing.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn a_function_that_the_module_never_names_is_an_error() {
         assert_eq!(scripts("hello = pk:hello_world", "", &[("pk/__init__.py", text)]), GOOD);
     }
     assert_eq!(scripts("hello = pk:cli.main", "", &[INIT, ("pk/cli.py", "")]), GOOD);
-    // Either may be imported; what the one of machine code has is not known.
+    // Either may be imported, and the names in the extension module are unknown.
     let native = ("pk/__init__.cpython-311-x86_64-linux-gnu.so", "");
     let found = scripts("hello = pk:hello_world", "", &[INIT, native]);
     assert!(found.iter().all(|(code, _)| *code != "MET053"), "{found:?}");
@@ -40,20 +40,20 @@ fn a_function_that_the_module_never_names_is_an_error() {
 }
 
 #[test]
-fn a_module_that_cannot_come_from_elsewhere_is_an_error() {
+fn a_module_that_no_other_project_can_provide_is_an_error() {
     let (error, warning) = ([("MET025", Severity::Error)], [("MET025", Severity::Warning)]);
     assert_eq!(scripts("run = pk.cli:main", "", &[INIT]), error);
     let extended =
         ("pk/__init__.py", "__path__ = __import__('pkgutil').extend_path(__path__, 'pk')\n");
     assert_eq!(scripts("run = pk.cli:main", "", &[extended]), warning);
-    // A package without `__init__.py` has parts in other projects.
+    // A package without `__init__.py` may have parts in other projects.
     assert_eq!(scripts("run = pk.cli:main", "", &[("pk/other.py", "")]), warning);
     let compiled = ("pk/cli.pyc", "");
     assert!(!scripts("run = pk.cli:main", "", &[INIT, compiled]).contains(&error[0]));
 }
 
 #[test]
-fn a_module_of_no_package_of_the_wheel_may_come_with_a_requirement() {
+fn a_requirement_may_provide_a_module_of_another_package() {
     let check = "check = scripts.tooling:check";
     assert_eq!(scripts(check, "", &[INIT]), [("MET025", Severity::Error)]);
     assert_eq!(scripts(check, "Requires-Dist: x\n", &[INIT]), [("MET025", Severity::Warning)]);

@@ -1,8 +1,8 @@
-//! Whether the loader finds what the wheel brings.
+//! Search paths of bundled libraries.
 
 use super::*;
 
-/// A library with its own name that needs others.
+/// A library with a soname and needs.
 fn library(soname: &str, needs: &[&str], flags: &[&str]) -> Vec<u8> {
     let soname = format!("-Wl,-soname,{soname}");
     let flags: Vec<&str> = std::iter::once(soname.as_str()).chain(flags.iter().copied()).collect();
@@ -15,7 +15,7 @@ fn using(needs: &[&str], flags: &[&str]) -> Vec<u8> {
     linked(init, &libraries, &[flags, needs].concat())
 }
 
-/// What is said of search paths, as file and library.
+/// The findings about search paths, as file and library.
 fn lost(fixture: &Fixture) -> Vec<(String, String)> {
     let findings = audit(fixture, &Expectations::default()).findings;
     let lost = findings.into_iter().filter(|finding| finding.code == "ELF011");
@@ -30,7 +30,7 @@ const RUNPATH: [&str; 2] = ["-Wl,-rpath,$ORIGIN/pkg.libs", "-Wl,--enable-new-dta
 const RPATH: [&str; 2] = ["-Wl,-rpath,$ORIGIN/pkg.libs", "-Wl,--disable-new-dtags"];
 
 #[test]
-fn a_library_is_found_where_a_search_path_leads() {
+fn a_library_in_the_search_path_is_found() {
     for flags in [RUNPATH, RPATH] {
         let fixture = native(using(&["liba.so.1"], &flags))
             .with("pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
@@ -40,12 +40,12 @@ fn a_library_is_found_where_a_search_path_leads() {
         .with("pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
     assert_eq!(lost(&shadowed), [(MODULE.to_owned(), "liba.so.1".to_owned())]);
     let audit = audit(&shadowed, &Expectations::default());
-    assert_eq!(audit.verdict(), Verdict::Fail, "nothing in the wheel loads it by itself");
+    assert_eq!(audit.verdict(), Verdict::Fail, "nothing in the wheel loads it first");
     assert!(audit.findings.iter().any(|each| each.help.contains("'$ORIGIN/pkg.libs'")));
 }
 
 #[test]
-fn an_old_search_path_is_handed_down_and_a_new_one_is_not() {
+fn rpath_applies_to_needed_libraries_but_runpath_does_not() {
     let with = |flags: &[&str]| {
         native(using(&["liba.so.1"], flags))
             .with("pkg.libs/liba.so.1", library("liba.so.1", &["libb.so.1"], &[]))
@@ -57,7 +57,7 @@ fn an_old_search_path_is_handed_down_and_a_new_one_is_not() {
 }
 
 #[test]
-fn a_new_search_path_makes_the_loader_forget_the_old_ones() {
+fn runpath_disables_rpath() {
     let elsewhere = ["-Wl,-rpath,$ORIGIN/nowhere", "-Wl,--enable-new-dtags"];
     let fixture = native(using(&["liba.so.1"], &RPATH))
         .with("pkg.libs/liba.so.1", library("liba.so.1", &["libb.so.1"], &elsewhere))
@@ -66,7 +66,7 @@ fn a_new_search_path_makes_the_loader_forget_the_old_ones() {
 }
 
 #[test]
-fn what_is_loaded_already_is_found_by_its_own_name() {
+fn loaded_libraries_are_found_by_soname() {
     let fixture = native(using(&["libb.so.1", "liba.so.1"], &RUNPATH))
         .with("pkg.libs/liba.so.1", library("liba.so.1", &["libb.so.1"], &[]))
         .with("pkg.libs/libb.so.1", library("libb.so.1", &[], &[]));
@@ -74,7 +74,7 @@ fn what_is_loaded_already_is_found_by_its_own_name() {
 }
 
 #[test]
-fn musl_hands_every_search_path_down() {
+fn musl_applies_every_search_path_to_needed_libraries() {
     let libraries = |name: &str| {
         Fixture::new(name)
             .with("_pkg.abi3.so", using(&["liba.so.1"], &RUNPATH))
@@ -86,7 +86,7 @@ fn musl_hands_every_search_path_down() {
 }
 
 #[test]
-fn members_of_data_folders_are_where_they_are_installed() {
+fn members_of_data_folders_have_their_installed_path() {
     let fixture = native(using(&["liba.so.1"], &RUNPATH))
         .with("pkg-1.0.data/platlib/pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
     assert_eq!(lost(&fixture), []);
@@ -98,7 +98,7 @@ fn members_of_data_folders_are_where_they_are_installed() {
 }
 
 #[test]
-fn the_systems_library_does_where_it_is_new_enough() {
+fn the_systems_library_suffices_if_it_is_new_enough() {
     let with = |version: &str| {
         let user = module(&[("f", version, "libstdc++.so.6")], &[]);
         let fixture =
@@ -113,7 +113,7 @@ fn the_systems_library_does_where_it_is_new_enough() {
 }
 
 #[test]
-fn paths_with_variables_lead_to_files_of_the_wheel() {
+fn needed_paths_with_variables_are_resolved() {
     let needing = |path: &str, place: &str, wheel: &str| {
         let folder = Folder::new();
         gcc(&folder, "libx.so", "int f(void) { return 1; }", &[&format!("-Wl,-soname,{path}")]);
@@ -128,13 +128,13 @@ fn paths_with_variables_lead_to_files_of_the_wheel() {
         assert_eq!(needing(path, "pkg/libx.so", WHEEL), Vec::<&str>::new(), "{path}");
     }
     assert!(needing("$ORIGIN/libx.so", "pkg/libx.so", WHEEL).contains(&"ELF006"));
-    // musl takes the path as it is.
+    // musl does not expand the path.
     let musl = "pkg-1.0-cp39-cp39-musllinux_1_2_x86_64.whl";
     assert!(needing("$ORIGIN/pkg/libx.so", "pkg/libx.so", musl).contains(&"ELF011"));
 }
 
 #[test]
-fn files_that_need_each_other_come_to_an_end() {
+fn cyclic_needs_end() {
     let fixture = wheel(WHEEL)
         .with("liba.so.1", library("liba.so.1", &["libb.so.1"], &["-Wl,-rpath,$ORIGIN"]))
         .with("libb.so.1", library("libb.so.1", &["liba.so.1"], &[]));
@@ -153,7 +153,7 @@ fn a_search_path_into_a_required_wheel_makes_its_library_a_warning() {
     };
     assert_eq!(with("Requires-Dist: Other.Libs>=1"), ["ELF012"]);
     assert_eq!(with("Requires-Dist: something"), ["ELF006"]);
-    // The wheel's own package is no other one's.
+    // The wheel's own package is not that of another project.
     let path = ["-Wl,-rpath,$ORIGIN/lib", "-Wl,--enable-new-dtags"];
     let mut own_path = wheel(WHEEL).with("pkg/_other.abi3.so", using(&["liba.so.1"], &path));
     let metadata = own_path.name.dist_info() + "/METADATA";

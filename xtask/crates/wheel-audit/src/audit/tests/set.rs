@@ -1,9 +1,9 @@
-//! Several wheels together.
+//! Findings about several wheels.
 
 use super::*;
 
-/// Findings of some wheels, written to the folders that their paths name: code, severity, file name.
-fn judged(
+/// The findings about wheels in these folders.
+fn findings_of(
     wheels: &[(&str, Fixture)],
     requested: Option<RequestedWheels>,
     publish: bool,
@@ -18,11 +18,11 @@ fn judged(
     inputs.requested = requested;
     let settings = Settings { depth: Depth::Bytes, publish, ..Settings::default() };
     let findings = audit_inputs(&inputs, &Expectations::default(), &settings, &|_| {}).findings;
-    // None of these folders has a manifest, which is another matter.
+    // Ignore the missing manifests of these folders.
     findings.into_iter().filter(|finding| finding.code != "DST001").collect()
 }
 
-fn told(findings: &[Finding]) -> Vec<(&'static str, Severity, &str)> {
+fn summaries(findings: &[Finding]) -> Vec<(&'static str, Severity, &str)> {
     let name = |finding: &Finding| finding.path.rsplit('/').next().unwrap().len();
     findings
         .iter()
@@ -30,7 +30,7 @@ fn told(findings: &[Finding]) -> Vec<(&'static str, Severity, &str)> {
         .collect()
 }
 
-/// `pkg` in a version for an interpreter, with its module.
+/// `pkg` with a version and a module for an interpreter.
 fn pkg(version: &str, python: &str) -> Fixture {
     let number = python.trim_start_matches("cp");
     let name = format!(
@@ -55,11 +55,11 @@ fn requested(pythons: &[&str]) -> RequestedWheels {
 const HERE: &str = "debian12-amd64";
 
 #[test]
-fn wheels_that_are_alike_go_together() {
+fn similar_wheels_have_no_findings() {
     let wheels =
         [(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0", "cp312")), (HERE, pkg("1.0", "cp314t"))];
-    assert_eq!(judged(&wheels, Some(requested(&["cp311", "cp312", "cp314t"])), true), []);
-    assert_eq!(judged(&wheels, None, true), []);
+    assert_eq!(findings_of(&wheels, Some(requested(&["cp311", "cp312", "cp314t"])), true), []);
+    assert_eq!(findings_of(&wheels, None, true), []);
 }
 
 #[test]
@@ -67,30 +67,34 @@ fn required_wheels_are_present() {
     let wheels = [(HERE, pkg("1.0", "cp311"))];
     let all = requested(&["cp311", "cp314t"]);
     assert_eq!(
-        told(&judged(&wheels, Some(all.clone()), false)),
+        summaries(&findings_of(&wheels, Some(all.clone()), false)),
         [("SET001", Severity::Warning, HERE)]
     );
-    let published = judged(&wheels, Some(all), true);
-    assert_eq!(told(&published), [("SET001", Severity::Error, HERE)]);
+    let published = findings_of(&wheels, Some(all), true);
+    assert_eq!(summaries(&published), [("SET001", Severity::Error, HERE)]);
     assert!(published[0].message.contains("`cp314t`"), "{}", published[0].message);
     let mut more = requested(&["cp311"]);
     more.folders.insert("rocky9-arm64".to_owned(), Vec::new());
-    let absent = judged(&wheels, Some(more), true);
-    assert_eq!(told(&absent), [("SET002", Severity::Warning, "dist")]);
+    let absent = findings_of(&wheels, Some(more), true);
+    assert_eq!(summaries(&absent), [("SET002", Severity::Warning, "dist")]);
     assert!(absent[0].message.contains("`rocky9-arm64`"), "{}", absent[0].message);
     let mut elsewhere = requested(&["cp311"]);
     elsewhere.folders.insert("rocky9-arm64".to_owned(), Vec::new());
     elsewhere.optional.insert("rocky9-arm64".to_owned());
-    assert_eq!(judged(&wheels, Some(elsewhere.clone()), true), [], "hosted CI does not build it");
+    assert_eq!(
+        findings_of(&wheels, Some(elsewhere.clone()), true),
+        [],
+        "hosted CI does not build it"
+    );
     assert!(!absent[0].message.contains("`[ci] targets`"), "{}", absent[0].message);
     elsewhere.folders.insert("rocky9-amd64".to_owned(), Vec::new());
-    let of_ci = judged(&wheels, Some(elsewhere), true);
+    let of_ci = findings_of(&wheels, Some(elsewhere), true);
     for part in ["1", "2", "`[ci] targets`", "`rocky9-amd64`"] {
         assert!(of_ci[0].message.contains(part), "{part}: {of_ci:?}");
     }
     let abi3 = Fixture::new("pkg-1.0-cp311-abi3-manylinux_2_36_x86_64.whl");
     assert_eq!(
-        judged(&[(HERE, abi3)], Some(requested(&["cp311", "cp312"])), true),
+        findings_of(&[(HERE, abi3)], Some(requested(&["cp311", "cp312"])), true),
         [],
         "one serves both"
     );
@@ -102,71 +106,77 @@ fn two_targets_may_not_share_a_name() {
     let name = "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
     let wheels = [(HERE, pkg("1.0", "cp311")), ("rocky9-amd64", other)];
     assert_eq!(
-        told(&judged(&wheels, Some(requested(&["cp311"])), false))[0],
+        summaries(&findings_of(&wheels, Some(requested(&["cp311"])), false))[0],
         ("SET003", Severity::Error, name)
     );
-    assert_eq!(told(&judged(&wheels, None, false))[0], ("SET003", Severity::Warning, name));
+    assert_eq!(
+        summaries(&findings_of(&wheels, None, false))[0],
+        ("SET003", Severity::Warning, name)
+    );
     let one = RequestedWheels {
         unpublished: ["rocky9-amd64".to_owned()].into(),
         ..requested(&["cp311"])
     };
-    let told_of_one = judged(&wheels, Some(one), true);
-    assert!(told_of_one.iter().all(|each| each.code != "SET003"), "{told_of_one:?}");
+    let of_one = findings_of(&wheels, Some(one), true);
+    assert!(of_one.iter().all(|each| each.code != "SET003"), "{of_one:?}");
     let copies = [(HERE, pkg("1.0", "cp311")), ("rocky9-amd64", pkg("1.0", "cp311"))];
     assert_eq!(
-        told(&judged(&copies, Some(requested(&["cp311"])), false)),
+        summaries(&findings_of(&copies, Some(requested(&["cp311"])), false)),
         [("SET003", Severity::Note, name)]
     );
-    assert_eq!(judged(&copies, None, false), []);
+    assert_eq!(findings_of(&copies, None, false), []);
 }
 
 #[test]
-fn versions_are_alike_in_a_dist_and_noted_elsewhere() {
+fn several_versions_are_errors_in_dist_and_notes_elsewhere() {
     let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pkg("0.9", "cp312"))];
     let old = "pkg-0.9-cp312-cp312-manylinux_2_36_x86_64.whl";
-    let own = judged(&wheels, Some(requested(&["cp311", "cp312"])), false);
-    assert_eq!(told(&own), [("SET004", Severity::Error, old)]);
+    let own = findings_of(&wheels, Some(requested(&["cp311", "cp312"])), false);
+    assert_eq!(summaries(&own), [("SET004", Severity::Error, old)]);
     let unknown = RequestedWheels { project: None, ..requested(&["cp311", "cp312"]) };
-    assert_eq!(told(&judged(&wheels, Some(unknown), false))[0].1, Severity::Error);
-    assert_eq!(told(&judged(&wheels, None, false))[0].0, "SET004");
-    assert!(judged(&wheels, None, false).iter().all(|each| each.severity == Severity::Note));
+    assert_eq!(summaries(&findings_of(&wheels, Some(unknown), false))[0].1, Severity::Error);
+    assert_eq!(summaries(&findings_of(&wheels, None, false))[0].0, "SET004");
+    assert!(findings_of(&wheels, None, false).iter().all(|each| each.severity == Severity::Note));
     assert_eq!(
-        judged(&[(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0.1", "cp312"))], None, false).len(),
+        findings_of(&[(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0.1", "cp312"))], None, false)
+            .len(),
         1
     );
     assert_eq!(
-        judged(&[(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0.0", "cp312"))], None, false),
+        findings_of(&[(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0.0", "cp312"))], None, false),
         []
     );
     assert_eq!(
-        judged(&[(HERE, pkg("1.0-1", "cp311")), (HERE, pkg("1.0", "cp312"))], None, false),
+        findings_of(&[(HERE, pkg("1.0-1", "cp311")), (HERE, pkg("1.0", "cp312"))], None, false),
         []
     );
 }
 
 #[test]
-fn a_wheel_that_lost_its_extension_stands_out() {
+fn a_wheel_that_lost_its_extension_is_reported() {
     let bare =
         Fixture::new("pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl").with("pkg/__init__.py", "");
     let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0", "cp312")), (HERE, bare)];
-    let own = judged(&wheels, Some(requested(&["cp311"])), false);
+    let own = findings_of(&wheels, Some(requested(&["cp311"])), false);
     let name = "pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl";
-    assert_eq!(told(&own)[0], ("SET006", Severity::Error, name));
+    assert_eq!(summaries(&own)[0], ("SET006", Severity::Error, name));
     assert!(own[0].message.contains("`pkg/_pkg`"), "{}", own[0].message);
     assert!(own.iter().all(|each| each.path.ends_with(name)), "{own:?}");
-    assert!(judged(&wheels, None, false).iter().all(|each| each.severity == Severity::Warning));
+    assert!(
+        findings_of(&wheels, None, false).iter().all(|each| each.severity == Severity::Warning)
+    );
 }
 
 #[test]
-fn sizes_and_files_are_compared_with_those_of_the_others() {
+fn sizes_and_files_are_compared_with_the_other_wheels() {
     let noise: Vec<u8> =
         (0..40_000_u32).flat_map(|each| each.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let large = |python: &str| pkg("1.0", python).with("pkg/table", noise.clone());
     let wheels = [(HERE, large("cp311")), (HERE, large("cp312")), (HERE, pkg("1.0", "cp313"))];
     let name = "pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl";
-    let found = judged(&wheels, Some(requested(&["cp311"])), false);
+    let found = findings_of(&wheels, Some(requested(&["cp311"])), false);
     assert_eq!(
-        told(&found),
+        summaries(&found),
         [("SET005", Severity::Warning, name), ("SET007", Severity::Warning, name)]
     );
     assert!(found[1].message.contains("`pkg/table`"), "{}", found[1].message);
@@ -175,18 +185,18 @@ fn sizes_and_files_are_compared_with_those_of_the_others() {
         (HERE, pkg("1.0", "cp312")),
         (HERE, pkg("1.0", "cp313").with("pkg/x", "")),
     ];
-    let found = judged(&alone, None, false);
-    assert_eq!(told(&found), [("SET007", Severity::Note, name)]);
+    let found = findings_of(&alone, None, false);
+    assert_eq!(summaries(&found), [("SET007", Severity::Note, name)]);
     assert!(found[0].message.contains("`pkg/x`"), "{}", found[0].message);
 }
 
 #[test]
-fn pure_and_native_wheels_of_one_version_are_told() {
+fn pure_and_native_wheels_of_one_version_are_reported() {
     let pure = || Fixture::new("pkg-1.0-py3-none-any.whl");
     let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pure())];
-    let own = judged(&wheels, Some(requested(&["cp311"])), false);
-    assert_eq!(told(&own), [("SET008", Severity::Warning, "pkg-1.0-py3-none-any.whl")]);
-    assert_eq!(judged(&wheels, None, false)[0].severity, Severity::Note);
+    let own = findings_of(&wheels, Some(requested(&["cp311"])), false);
+    assert_eq!(summaries(&own), [("SET008", Severity::Warning, "pkg-1.0-py3-none-any.whl")]);
+    assert_eq!(findings_of(&wheels, None, false)[0].severity, Severity::Note);
 }
 
 #[test]
@@ -200,5 +210,5 @@ fn wheels_for_other_systems_and_implementations_are_not_compared() {
         (HERE, small("pkg-1.0-cp311-cp311-win_amd64.whl")),
         (HERE, small("other-1.0-cp311-cp311-manylinux_2_36_x86_64.whl")),
     ];
-    assert_eq!(judged(&wheels, None, false), []);
+    assert_eq!(findings_of(&wheels, None, false), []);
 }

@@ -1,4 +1,4 @@
-//! Other severities than the rules' own.
+//! Overrides of severities.
 
 use glob::Pattern;
 
@@ -6,11 +6,11 @@ use super::*;
 
 fn over(rule: &str, path: Option<&str>, severity: Severity) -> Override {
     let path = path.map(|path| Pattern::new(path).unwrap());
-    Override { rule: rule.to_owned(), path, severity, reason: format!("as {rule} says") }
+    Override { rule: rule.to_owned(), path, severity, reason: format!("reason of {rule}") }
 }
 
-/// The severity and the reason of the one finding of a rule, judged with these settings.
-fn judged(fixture: &Fixture, code: &str, publish: bool, overrides: &[Override]) -> Finding {
+/// The severity and the reason of the only finding of a rule with these settings.
+fn audited(fixture: &Fixture, code: &str, publish: bool, overrides: &[Override]) -> Finding {
     let folder = Folder::new();
     let settings = Settings { publish, overrides: overrides.to_vec(), ..Settings::default() };
     let path = fixture.write(folder.path());
@@ -21,7 +21,7 @@ fn judged(fixture: &Fixture, code: &str, publish: bool, overrides: &[Override]) 
     finding
 }
 
-/// A wheel whose one module, two folders deep, looks for libraries in a folder of the machine that built it.
+/// A wheel whose module, two folders deep, has a search path of the build machine.
 fn with_build_path() -> Fixture {
     let module = module(&[("malloc", "GLIBC_2.2.5", "libc.so.6")], &["-Wl,-rpath,/tmp/build"]);
     Fixture::new(WHEEL).with(&format!("a/b/{MODULE}"), module)
@@ -31,17 +31,17 @@ fn with_build_path() -> Fixture {
 fn codes_names_and_families_are_overridden_and_the_reason_is_kept() {
     let wheel = with_build_path();
     let build_path = |overrides: &[Override]| {
-        let finding = judged(&wheel, "ELF015", false, overrides);
+        let finding = audited(&wheel, "ELF015", false, overrides);
         (finding.severity, finding.reason.unwrap_or_default())
     };
     assert_eq!(build_path(&[]), (Severity::Warning, String::new()));
     for rule in ["ELF015", "search-path-of-the-build", "ELF"] {
-        let told = build_path(&[over(rule, None, Severity::Ignored)]);
-        assert_eq!(told, (Severity::Ignored, format!("as {rule} says")));
+        let found = build_path(&[over(rule, None, Severity::Ignored)]);
+        assert_eq!(found, (Severity::Ignored, format!("reason of {rule}")));
     }
     assert_eq!(build_path(&[over("ELF010", None, Severity::Error)]).0, Severity::Warning);
     let both = [over("ELF", None, Severity::Ignored), over("ELF015", None, Severity::Error)];
-    assert_eq!(build_path(&both).0, Severity::Error, "the later one wins");
+    assert_eq!(build_path(&both).0, Severity::Error, "the later override applies");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn an_override_decides_the_verdict() {
 }
 
 #[test]
-fn a_path_is_matched_with_the_member_and_the_file_name() {
+fn a_path_matches_the_member_or_the_file_name() {
     let wheel = with_build_path();
     for (path, fits) in [
         ("a/b/*.so", true),
@@ -77,23 +77,23 @@ fn a_path_is_matched_with_the_member_and_the_file_name() {
         ("pkg-*-cp312-*.whl", false),
     ] {
         let settings = [over("ELF015", Some(path), Severity::Note)];
-        let severity = judged(&wheel, "ELF015", false, &settings).severity;
+        let severity = audited(&wheel, "ELF015", false, &settings).severity;
         assert_eq!(severity == Severity::Note, fits, "{path}");
     }
 }
 
 #[test]
-fn nothing_makes_an_index_take_what_it_refuses() {
+fn overrides_do_not_apply_to_files_that_an_index_rejects() {
     let wheel = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl");
-    let told =
-        |publish, severity| judged(&wheel, "TAG004", publish, &[over("TAG", None, severity)]);
-    assert_eq!(told(false, Severity::Ignored).severity, Severity::Ignored);
-    let refused = told(true, Severity::Ignored);
+    let found =
+        |publish, severity| audited(&wheel, "TAG004", publish, &[over("TAG", None, severity)]);
+    assert_eq!(found(false, Severity::Ignored).severity, Severity::Ignored);
+    let refused = found(true, Severity::Ignored);
     assert_eq!((refused.severity, refused.reason), (Severity::Error, None));
     assert!(
-        refused.message.contains("`ignored` in wheels.toml (as TAG says)"),
+        refused.message.contains("`ignored` in wheels.toml (reason of TAG)"),
         "{}",
         refused.message
     );
-    assert!(!told(true, Severity::Error).message.contains("wheels.toml"));
+    assert!(!found(true, Severity::Error).message.contains("wheels.toml"));
 }

@@ -1,4 +1,4 @@
-//! Tags: the wheel that was asked for, and what is in it.
+//! Tags, compared with the target and the files.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn defect_13_a_linux_tag_where_a_target_was_promised() {
         ["TAG004", "TAG101"]
     );
     assert_eq!(codes(&fixture, &expectations("linux_x86_64", "cp311")), ["TAG004"]);
-    // Newer than the target, or for another machine, is as bad; older is fine.
+    // A tag newer than the target, or for another architecture, is an error. An older one is valid.
     assert_eq!(
         codes(
             &wheel("pkg-1.0-cp311-cp311-manylinux_2_39_x86_64.whl"),
@@ -57,7 +57,7 @@ fn a_cp314t_build_in_the_cp314_slot_is_an_error() {
 }
 
 #[test]
-fn suffixes_belong_to_the_tags() {
+fn suffixes_match_the_tags() {
     for (tags, suffix, good) in [
         ("cp311-cp311", "cpython-311-x86_64-linux-gnu", true),
         ("cp312-cp312", "cpython-311-x86_64-linux-gnu", false),
@@ -70,7 +70,7 @@ fn suffixes_belong_to_the_tags() {
         ("graalpy312-graalpy250_312_native", "cpython-312-x86_64-linux-gnu", false),
         ("pp311-pypy311_pp73", "abi3", false),
         ("cp311-cp311", "pypy311-pp73-x86_64-linux-gnu", false),
-        // Python 3.15 looks for `.abi3t.so` with and without the lock, and without it not for `.abi3.so`.
+        // Python 3.15 imports `.abi3t.so`. Its free-threaded build does not import `.abi3.so`.
         ("cp315-abi3t", "abi3t", true),
         ("cp315-abi3.abi3t", "abi3t", true),
         ("cp315-abi3", "abi3t", true),
@@ -82,7 +82,7 @@ fn suffixes_belong_to_the_tags() {
         ("cp314-abi3", "abi3t", false),
         ("cp314-cp314t", "abi3t", false),
         ("pp311-pypy311_pp73", "abi3t", false),
-        // Names with a platform are new in 3.15.
+        // Names with a platform exist since 3.15.
         ("cp315-abi3", "abi3-x86_64-linux-gnu", true),
         ("cp315-abi3.abi3t", "abi3t-x86_64-linux-gnu", true),
         ("cp311-abi3", "abi3-x86_64-linux-gnu", false),
@@ -108,16 +108,16 @@ fn defect_12_retagged_wheels_of_two_targets_differ_in_name_and_pass_for_their_ow
 }
 
 #[test]
-fn left_over_modules_are_told_from_missing_ones() {
+fn leftover_modules_are_distinguished_from_missing_ones() {
     let module = |path: &str| wheel(WHEEL).with(path, PLAIN.clone());
     let other = "_pkg.cpython-312-x86_64-linux-gnu.so";
-    assert_eq!(own(&module(other)), ["TAG205"], "the right one lies beside it");
+    assert_eq!(own(&module(other)), ["TAG205"], "the wheel contains the right module too");
     assert_eq!(own(&module(&format!("pkg/{other}"))), ["TAG201"]);
     assert_eq!(own(&Fixture::new(WHEEL).with(other, PLAIN.clone())), ["TAG201"]);
 }
 
 #[test]
-fn a_module_for_one_python_beside_those_for_all_is_no_error() {
+fn an_additional_module_for_one_python_is_no_error() {
     let name = "pkg-1.0-cp310-abi3-manylinux_2_36_x86_64.whl";
     let stable = || Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone());
     assert_eq!(own(&stable().with(&format!("fast/{MODULE}"), PLAIN.clone())), ["TAG203"]);
@@ -156,7 +156,7 @@ fn each_interpreter_of_a_set_has_its_modules() {
         assert_eq!(wheel(tags, &["libpkg"]), good, "{tags}");
         assert_eq!(wheel(tags, &[&old]), ["TAG206"], "{tags}");
         assert_eq!(wheel(tags, &[&old, &new, &sub]), ["TAG207"], "{tags}");
-        // One that any interpreter tries.
+        // A module for any interpreter.
         assert_eq!(wheel(tags, &[&old, "pkg/_pkg"]), ["TAG207"], "{tags}");
     }
     assert_eq!(wheel("cp311-cp311", &[&old]), good);
@@ -164,7 +164,7 @@ fn each_interpreter_of_a_set_has_its_modules() {
 }
 
 #[test]
-fn modules_for_musl_are_never_imported_with_glibc() {
+fn modules_for_musl_are_not_imported_with_glibc() {
     let module = "_pkg.cpython-311-x86_64-linux-musl.so";
     assert_eq!(own(&Fixture::new(WHEEL).with(module, PLAIN.clone())), ["TAG204"]);
     for platform in ["musllinux_1_2_x86_64", "linux_x86_64"] {
@@ -175,7 +175,7 @@ fn modules_for_musl_are_never_imported_with_glibc() {
 }
 
 #[test]
-fn platforms_are_ones_that_exist_and_that_an_index_takes() {
+fn nonexistent_and_rejected_platforms_are_reported() {
     for (platform, code) in [
         ("manylinux_2_36_x86_64", None),
         ("manylinux_2_39_riscv64", None),
@@ -187,7 +187,7 @@ fn platforms_are_ones_that_exist_and_that_an_index_takes() {
     ] {
         let name = format!("pkg-1.0-py3-none-{platform}.whl");
         let mut codes = own(&Fixture::new(&name).with("pkg.py", ""));
-        // There is no machine code in it.
+        // It contains no machine code.
         codes.retain(|code| *code != "TAG107");
         assert_eq!(codes, Vec::from_iter(code), "{platform}");
     }
@@ -224,7 +224,7 @@ fn python_and_abi_tags_name_one_interpreter() {
 }
 
 #[test]
-fn the_python_that_is_asked_for_is_one_that_installs_the_wheel() {
+fn a_wheel_that_requires_python_excludes_is_an_error() {
     let wheel = |tags: &str, python: &str| {
         let name = format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl");
         let text =
@@ -258,11 +258,11 @@ fn wheels_without_machine_code_need_no_platform() {
 }
 
 #[test]
-fn a_wheel_for_both_stable_interfaces_has_modules_for_both() {
+fn a_wheel_for_both_stable_abis_has_modules_for_both() {
     let wheel = |suffix: &str| {
         let name = "pkg-1.0-cp315-abi3.abi3t-manylinux_2_36_x86_64.whl";
         own(&Fixture::new(name).with(&format!("_pkg.{suffix}.so"), PLAIN.clone()))
     };
     assert_eq!(wheel("abi3t"), Vec::<&str>::new());
-    assert_eq!(wheel("abi3"), ["TAG206"], "Python without the lock does not look for it");
+    assert_eq!(wheel("abi3"), ["TAG206"], "free-threaded Python does not import it");
 }

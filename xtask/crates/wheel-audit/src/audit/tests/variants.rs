@@ -1,4 +1,4 @@
-//! Tags that no installer takes, wheels without an ABI tag, and variants.
+//! Tags that no installer accepts, wheels without an ABI tag, and variants.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn named(tags: &str) -> Fixture {
     Fixture::new(&name).with("_pkg.so", PLAIN.clone())
 }
 
-/// What the finding of a rule proposes.
+/// The help of the finding of a rule.
 fn help(tags: &str, code: &str) -> Option<String> {
     let audit = audit(&named(tags), &Expectations::default());
     let found = audit.findings.into_iter().find(|finding| finding.code == code)?;
@@ -16,8 +16,8 @@ fn help(tags: &str, code: &str) -> Option<String> {
 }
 
 #[test]
-fn a_tag_that_no_installer_takes_is_an_error_that_proposes_another() {
-    // As `packaging.tags` has them.
+fn a_tag_that_no_installer_accepts_is_an_error_with_another_tag() {
+    // From `packaging.tags`.
     for (tags, meant) in [
         ("cp315t-abi3t", "cp315-abi3t"),
         ("cp315t-abi3", "cp315-abi3t"),
@@ -46,7 +46,7 @@ fn a_tag_that_no_installer_takes_is_an_error_that_proposes_another() {
 }
 
 #[test]
-fn a_stable_module_in_a_wheel_of_one_old_interpreter_is_no_fault() {
+fn a_stable_module_in_a_wheel_of_an_old_interpreter_is_valid() {
     let with = |tags: &str| {
         let name = format!("pkg-1.0-{tags}-manylinux_2_28_x86_64.whl");
         own(&Fixture::new(&name).with("_pkg.abi3.so", PLAIN.clone())).contains(&"TAG201")
@@ -54,11 +54,11 @@ fn a_stable_module_in_a_wheel_of_one_old_interpreter_is_no_fault() {
     for tags in ["cp36-cp36m", "cp37-cp37m", "cp38-cp38", "cp312-cp312"] {
         assert!(!with(tags), "{tags}");
     }
-    assert!(with("cp314-cp314t"), "free-threaded interpreters do not look for it");
+    assert!(with("cp314-cp314t"), "free-threaded interpreters do not import it");
     assert!(with("cp27-cp27mu"), "nor does Python 2");
 }
 
-/// A module without a suffix that was compiled against the headers of an interpreter.
+/// A module without a suffix that was compiled for one interpreter.
 fn bound(tags: &str, requires_python: &str, init: &str) -> bool {
     let folder = Folder::new();
     let source = format!(
@@ -82,11 +82,11 @@ fn bound(tags: &str, requires_python: &str, init: &str) -> bool {
 fn a_module_of_one_interpreter_needs_an_abi_tag() {
     assert!(bound("cp314-none", ">=3.9", "PyInit"));
     assert!(bound("py3-none", ">=3.9", "PyInit"));
-    assert!(!bound("cp312-none", ">=3.9", "PyInit"), "there is no free-threaded one");
+    assert!(!bound("cp312-none", ">=3.9", "PyInit"), "no free-threaded build exists");
     assert!(!bound("py3-none", ">=3.9,<3.13", "PyInit"), "none is allowed");
     assert!(!bound("cp314-cp314", ">=3.9", "PyInit"));
     assert!(!bound("cp315-none", ">=3.15", "PyModExport"), "one layout for both");
-    // Loaded with `ctypes`: no module, or nothing of Python in it.
+    // Loaded with `ctypes`: not a module, or without Python symbols.
     assert!(!bound("py3-none", ">=3.9", "open"));
     assert!(!own(&named("py3-none")).contains(&"ABI008"));
 }
@@ -105,14 +105,14 @@ const LEVEL_3: &str = r#"{"default-priorities": {"namespace": ["x86_64"]},
     "variants": {"x86_64_v3": {"x86_64": {"level": ["v3"]}}}}"#;
 
 #[test]
-fn a_variant_is_named_and_its_metadata_compared() {
+fn a_variant_is_reported_and_its_metadata_compared() {
     assert_eq!(own(&variant(VARIANT, Some(LEVEL_3))), ["TAG012"]);
     assert_eq!(own(&variant(VARIANT, None)), ["TAG012", "TAG013"]);
     assert_eq!(own(&variant(VARIANT, Some("{"))), ["TAG012", "TAG013"]);
     let other = LEVEL_3.replace("\"x86_64_v3\"", "\"null\"");
     assert_eq!(own(&variant(VARIANT, Some(&other))), ["TAG012", "TAG013"]);
     assert_eq!(own(&variant(WHEEL, Some(LEVEL_3))), ["TAG013"], "no label");
-    // An index refuses the name.
+    // An index rejects the name.
     let folder = Folder::new();
     let path = variant(VARIANT, Some(LEVEL_3)).write(folder.path());
     let settings = Settings { publish: true, ..Settings::default() };

@@ -1,4 +1,4 @@
-//! The bill of materials and the provenance of a wheel, against the wheel, the manifest and `build-info.json`.
+//! Compares the SBOM and the provenance of a wheel with the wheel, the manifest and `build-info.json`.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ use crate::dist::manifest::{Entry, Kind, WheelBuild};
 use crate::files;
 use crate::text::shown;
 
-/// The largest document that is read, in bytes: ours have some hundred kilobytes.
+/// Maximum size of a document, in bytes. Real ones have a few hundred KB.
 const MAX_DOCUMENT: usize = 4 << 20;
 
 const BASE: &str = "the digest of the base image";
 
-/// What is read of a bill of materials.
+/// The used part of an SBOM.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Bom {
@@ -47,7 +47,7 @@ struct Hash {
     content: String,
 }
 
-/// What is read of a provenance.
+/// The used part of a provenance.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Statement {
@@ -99,7 +99,7 @@ struct Annotations {
     role: Option<Role>,
 }
 
-/// What is read of `build-info.json`.
+/// The used part of `build-info.json`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Info {
     pub(super) target: String,
@@ -129,21 +129,21 @@ struct Requirements {
     crates: Vec<Digest>,
 }
 
-/// The wheel that a document is about.
+/// The wheel of a document.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
     /// Its file name.
     pub(super) file: &'a str,
     /// SHA-256 of its bytes.
     pub(super) sha256: &'a str,
-    /// Its line of the manifest, and `build-info.json` of its folder, where they are known.
+    /// Its entry of the manifest and the `build-info.json` of its folder, if known.
     pub(super) build: Option<(&'a Entry, Option<&'a Info>)>,
 }
 
-/// What is wrong with the document called `name` and with these `bytes`.
+/// The problems of the document `name` with these `bytes`.
 ///
 /// # Errors
-/// Why it cannot be read.
+/// The reason why it is unreadable.
 pub(super) fn problems(
     name: &str,
     bytes: &[u8],
@@ -158,12 +158,12 @@ pub(super) fn problems(
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     if bytes.len() > MAX_DOCUMENT {
-        return Err(format!("it has {} bytes, and a document at most {MAX_DOCUMENT}", bytes.len()));
+        return Err(format!("has {} bytes, but the limit is {MAX_DOCUMENT}", bytes.len()));
     }
     serde_json::from_slice(bytes).map_err(|error| shown(&error.to_string()).to_string())
 }
 
-/// `what` is `found` where `expected` is right; nothing where both are the same.
+/// The problem that `what` is `found` instead of `expected`. `None` if both are equal.
 fn differs(what: &str, found: Option<&str>, expected: &str) -> Option<String> {
     let text = found.map_or("missing".to_owned(), |found| format!("`{}`", shown(found)));
     (found != Some(expected)).then(|| format!("{what} is {text}, not `{}`", shown(expected)))
@@ -189,7 +189,7 @@ impl Statement {
     fn problems(&self, subject: Subject<'_>) -> Vec<String> {
         let definition = &self.predicate.build_definition;
         let [only] = self.subject.as_slice() else {
-            return vec![format!("it has {} subjects, not one wheel", self.subject.len())];
+            return vec![format!("has {} subjects instead of one wheel", self.subject.len())];
         };
         let checks = [
             differs("`_type`", Some(&self.kind), STATEMENT_TYPE),
@@ -201,7 +201,7 @@ impl Statement {
         let mut problems: Vec<String> = checks.into_iter().flatten().collect();
         if let Some((entry, info)) = subject.build {
             definition.against_manifest(entry, &mut problems);
-            // Without the interpreter that built the wheel, it is another environment's.
+            // Without the interpreter of the build, the environment is another one.
             let builder = &definition.external_parameters.interpreter;
             let of_it = |info: &&Info| info.interpreters.iter().any(|it| it.id == *builder);
             if let Some(info) = info.filter(of_it) {
@@ -260,13 +260,13 @@ impl Definition {
             let listed: BTreeSet<&str> =
                 listed.iter().filter_map(|each| each.sha256.as_deref()).collect();
             if listed != self.digests(role) {
-                problems.push(format!("its {what} are not those of `build-info.json`"));
+                problems.push(format!("the {what} differ from `build-info.json`"));
             }
         }
     }
 }
 
-/// The interpreter that built a wheel for the build of another one, or for its own.
+/// The interpreter that built the wheel.
 fn builder(build: &WheelBuild) -> &String {
     build.built_by.as_ref().unwrap_or(&build.interpreter)
 }
@@ -276,7 +276,7 @@ fn plain(digest: &str) -> &str {
 }
 
 impl Checker<'_> {
-    /// The documents of the manifest's wheels in a folder; the folder's checksums cover them like every other file.
+    /// Checks the documents of the manifest's wheels in a folder. The folder's checksums cover them too.
     pub(super) fn documents_of(&mut self, entries: &[&Entry], info: Option<&Info>) {
         let listed: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
         let is_wheel = |entry: &&&Entry| matches!(entry.kind, Kind::Wheel { .. });
@@ -287,7 +287,7 @@ impl Checker<'_> {
                 if listed.contains(path.as_str()) {
                     self.document(&path, subject);
                 } else {
-                    let message = "the manifest lists the wheel and not this document of it";
+                    let message = "the manifest lists the wheel but not this document";
                     self.found(DistFault::ProofMissing, &path, message);
                 }
             }
@@ -296,14 +296,13 @@ impl Checker<'_> {
             entries.iter().filter(is_wheel).map(|entry| entry.path.as_str()).collect();
         for path in listed {
             if documented(path).is_some_and(|wheel| !wheels.contains(wheel)) {
-                let message = "the manifest lists it and not its wheel";
+                let message = "the manifest lists it but not its wheel";
                 self.found(DistFault::ProofDisagrees, path, message);
             }
         }
     }
 
-    /// The documents beside the wheels of a folder without a manifest, as far as there are any. `sums` has been
-    /// compared with the files.
+    /// Checks the existing documents of a folder without a manifest. `sums` was compared with the files.
     pub(super) fn documents_alone(&mut self, folder: &str, sums: &Sums) {
         let names = std::fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
         let names = names.filter_map(|entry| entry.file_name().into_string().ok());
@@ -329,7 +328,7 @@ impl Checker<'_> {
 
     fn document(&mut self, path: &str, subject: Subject<'_>) {
         let bytes = match files::list(self.root, path) {
-            // Listed and gone has been reported already.
+            // A missing file in `sums` was reported before.
             None => return,
             Some(Ok(bytes)) => bytes,
             Some(Err(reason)) => return self.found(DistFault::ProofUnreadable, path, reason),

@@ -17,7 +17,7 @@ fn path(end: &str) -> String {
     format!("{WHEEL}{end}")
 }
 
-/// Rewrites a file of `dist` with its line in the manifest and in the checksums: who tampers with one changes all.
+/// Rewrites a file of `dist` with its entries in the manifest and checksums, as an attacker would.
 fn forge(dist: &Dist, path: &str, text: &str) {
     let mut manifest = Manifest::parse(dist.read(MANIFEST).as_bytes()).unwrap();
     let entry = manifest.files.iter_mut().find(|entry| entry.path == path).unwrap();
@@ -32,7 +32,7 @@ fn forge(dist: &Dist, path: &str, text: &str) {
     dist.write(MANIFEST, &serde_json::to_string(&manifest).unwrap());
 }
 
-/// Sets the value at `pointer` of a document and of nothing else.
+/// Sets the value at `pointer` of a document.
 fn set(dist: &Dist, path: &str, pointer: &str, value: Value) {
     let mut document: Value = serde_json::from_str(&dist.read(path)).unwrap();
     *document.pointer_mut(pointer).unwrap() = value;
@@ -40,12 +40,12 @@ fn set(dist: &Dist, path: &str, pointer: &str, value: Value) {
 }
 
 #[test]
-fn a_wheel_without_its_documents_and_a_document_without_its_wheel_are_found() {
+fn missing_documents_and_documents_without_a_wheel_are_reported() {
     for end in DOCUMENTS {
         let lost = dist();
         lost.remove(&path(end));
-        assert_eq!(lost.problems(), [(DistFault::Missing, path(end))], "listed and gone");
-        // Nothing lists it: as an earlier version left the folder.
+        assert_eq!(lost.problems(), [(DistFault::Missing, path(end))], "listed but missing");
+        // No list contains it, as in a folder of an earlier version.
         let old = dist();
         let mut manifest = Manifest::parse(old.read(MANIFEST).as_bytes()).unwrap();
         manifest.files.retain(|entry| entry.path != path(end));
@@ -63,7 +63,7 @@ fn a_wheel_without_its_documents_and_a_document_without_its_wheel_are_found() {
 }
 
 #[test]
-fn what_a_document_says_of_its_wheel_is_compared_with_it() {
+fn documents_are_compared_with_their_wheel() {
     let definition = "/predicate/buildDefinition";
     let parameter = |name: &str| format!("{definition}/externalParameters/{name}");
     let cases = [
@@ -92,7 +92,7 @@ fn what_a_document_says_of_its_wheel_is_compared_with_it() {
 }
 
 #[test]
-fn a_provenance_has_the_materials_of_build_info_and_the_base_image_of_the_manifest() {
+fn a_provenance_matches_build_info_and_the_base_image_of_the_manifest() {
     let info = |builder: &str, image: &str, source: &str, crates: &[&str]| {
         let crates: Vec<_> = crates.iter().map(|it| json!({"name": "c", "sha256": it})).collect();
         json!({"schema_version": 1, "target": "debian12", "platform": "linux/amd64",
@@ -125,7 +125,7 @@ fn a_provenance_has_the_materials_of_build_info_and_the_base_image_of_the_manife
 }
 
 #[test]
-fn a_document_that_is_nested_too_deep_too_large_or_damaged_is_refused() {
+fn deeply_nested_large_and_damaged_documents_are_rejected() {
     let deep = "[".repeat(100_000);
     let inner = format!("{{\"metadata\": {deep}");
     let large = format!("{}{}", " ".repeat(MAX_DOCUMENT), "{}");
@@ -139,7 +139,7 @@ fn a_document_that_is_nested_too_deep_too_large_or_damaged_is_refused() {
 }
 
 #[test]
-fn documents_beside_wheels_without_a_manifest_are_compared_with_the_wheels() {
+fn documents_without_a_manifest_are_compared_with_their_wheels() {
     let folder = tempfile::tempdir().unwrap();
     let root = camino::Utf8Path::from_path(folder.path()).unwrap();
     let made = dist();
@@ -157,7 +157,7 @@ fn documents_beside_wheels_without_a_manifest_are_compared_with_the_wheels() {
 }
 
 proptest! {
-    /// Whatever a document holds, it is judged, and one that passes names this wheel's hash.
+    /// Any document has a result, and one that passes contains this wheel's hash.
     #[test]
     fn bytes_of_strangers_are_judged(at in any::<prop::sample::Index>(), byte in any::<u8>(),
         cut in any::<prop::sample::Index>(), end in prop::sample::select(&DOCUMENTS[..])) {

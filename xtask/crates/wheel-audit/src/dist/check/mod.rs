@@ -1,5 +1,5 @@
-//! Is `dist/` still what its manifest and checksums say? For folders that anyone may have changed:
-//! nothing outside of the folder is opened, no link is followed, and lists are read up to a limit.
+//! Compares `dist/` with its manifest and checksums. The folder is not trusted: the check opens only files below it,
+//! follows no link, and limits the size of lists.
 
 mod documents;
 mod proofs;
@@ -14,62 +14,62 @@ use self::sums::Sums;
 use super::manifest::{Entry, Kind, MANIFEST, Manifest};
 use crate::files::{self, Place};
 
-/// The list of checksums in each target's folder.
+/// The checksum list in each target's folder.
 const SUMS: &str = "SHA256SUMS";
-/// After so many problems no more are looked for.
+/// Maximum number of problems.
 const MAX_PROBLEMS: usize = 1000;
 
-/// SHA-256 of files that have been read already, by path.
+/// Known SHA-256 digests, by path.
 pub type Known = BTreeMap<Utf8PathBuf, String>;
 
-/// Something about a folder that is not as its lists say.
+/// A difference between a folder and its lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DistProblem {
-    /// What sort of thing.
+    /// The kind of problem.
     pub fault: DistFault,
-    /// Relative to the folder, as the list has it.
+    /// The path in the list, relative to the folder.
     pub path: String,
-    /// What is wrong, in words.
+    /// The message.
     pub message: String,
 }
 
-/// What can be wrong with a folder.
+/// The kinds of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DistFault {
-    /// The manifest is missing, damaged, or of a version that is not known.
+    /// The manifest is missing, damaged, or has an unknown version.
     Manifest,
     /// The manifest lists a file twice.
     ListedTwice,
-    /// A listed file is not there.
+    /// A listed file is missing.
     Missing,
-    /// A file listed by checksums alone, which may cover more than was fetched, is not there.
+    /// A file of a checksum list without a manifest is missing. The list may cover more files than were downloaded.
     Absent,
-    /// A file has other bytes than listed.
+    /// The digest of a file differs from the list.
     Hash,
-    /// A file has another size than listed.
+    /// The size of a file differs from the list.
     Size,
-    /// A wheel is in no list.
+    /// A wheel is not listed.
     Unlisted,
-    /// A wheel is not among the checksums beside it, and there is no manifest.
+    /// A wheel has no checksum, in a folder without a manifest.
     Unproved,
-    /// A path leaves the folder, or leads through a link or to what is no file.
+    /// A path is outside of the folder, contains a link, or is not a file.
     Unsafe,
-    /// The checksums, or a line of them, cannot be read.
+    /// The checksum list, or a line of it, is unreadable.
     Sums,
-    /// The checksums are not those of the manifest.
+    /// The checksums differ from the manifest.
     SumsDisagree,
-    /// `audit.json`, `build-info.json` or a document of a wheel is not there.
+    /// `audit.json`, `build-info.json` or a document of a wheel is missing.
     ProofMissing,
-    /// It cannot be read.
+    /// One of these files is unreadable.
     ProofUnreadable,
-    /// It describes other wheels or another build, or wheels that failed.
+    /// One of these files describes other wheels, another build, or failed wheels.
     ProofDisagrees,
-    /// A wheel was built or tested with other things than the lock file has.
+    /// A wheel was built or tested with other inputs than those of the lock file.
     Unlocked,
 }
 
-/// Compares the lists in `folder` with its files: a `dist/` with a manifest, or any folder with
-/// checksums in it or one level below. What `known` has is not read again.
+/// Compares the lists in `folder` with its files. `folder` is a `dist/` with a manifest, or any folder with checksums
+/// in it or one level below. Uses the digests in `known`.
 pub fn check(folder: &Utf8Path, known: &Known) -> Vec<DistProblem> {
     let mut checker =
         Checker { root: folder, known, digests: BTreeMap::new(), problems: Vec::new() };
@@ -83,7 +83,7 @@ pub fn check(folder: &Utf8Path, known: &Known) -> Vec<DistProblem> {
 struct Checker<'a> {
     root: &'a Utf8Path,
     known: &'a Known,
-    /// What was read so far; no file is read twice, however often it is listed.
+    /// A cache of digests, so that no file is read twice.
     digests: BTreeMap<Utf8PathBuf, Result<String, String>>,
     problems: Vec<DistProblem>,
 }
@@ -111,7 +111,7 @@ impl Checker<'_> {
         match Manifest::parse(&bytes) {
             Ok(manifest) => Some(manifest),
             Err(reason) => {
-                let reason = format!("it is not a manifest of this tool: {reason}");
+                let reason = format!("is not a manifest of this tool: {reason}");
                 self.found(DistFault::Manifest, MANIFEST, reason);
                 None
             }
@@ -127,7 +127,7 @@ impl Checker<'_> {
             if listed.insert(entry.path.as_str()) {
                 self.compare(entry);
             } else {
-                self.found(DistFault::ListedTwice, &entry.path, "the manifest has it twice");
+                self.found(DistFault::ListedTwice, &entry.path, "the manifest lists it twice");
             }
         }
         self.unlisted(&listed);
@@ -138,7 +138,7 @@ impl Checker<'_> {
             }
         }
         for (folder, entries) in folders {
-            // Where the path itself is at fault, that has been told.
+            // Unsafe paths were reported before.
             if matches!(files::place(self.root, folder), Place::Folder) {
                 self.sums_of(folder, &entries);
                 self.proofs_of(folder, &entries);
@@ -146,12 +146,12 @@ impl Checker<'_> {
         }
     }
 
-    /// The file of an entry, against what the entry says.
+    /// Compares an entry with its file.
     fn compare(&mut self, entry: &Entry) {
         if let Kind::Wheel { verdict, .. } = &entry.kind
             && verdict != "pass"
         {
-            let message = format!("the manifest gives it the verdict `{}`", verdict.escape_debug());
+            let message = format!("has the verdict `{}` in the manifest", verdict.escape_debug());
             self.found(DistFault::ProofDisagrees, &entry.path, message);
         }
         let size = match files::place(self.root, &entry.path) {
@@ -160,28 +160,28 @@ impl Checker<'_> {
                 return self.found(
                     DistFault::Missing,
                     &entry.path,
-                    "the manifest lists it, and it is not there",
+                    "the manifest lists it, but it is missing",
                 );
             }
-            Place::Folder => return self.found(DistFault::Unsafe, &entry.path, "it is a folder"),
+            Place::Folder => return self.found(DistFault::Unsafe, &entry.path, "is a folder"),
             Place::Unsafe(reason) => return self.found(DistFault::Unsafe, &entry.path, reason),
         };
         if size != entry.size {
-            let message = format!("it has {size} bytes, and {} in the manifest", entry.size);
+            let message = format!("has {size} bytes, but {} in the manifest", entry.size);
             return self.found(DistFault::Size, &entry.path, message);
         }
         match self.digest(&entry.path) {
             Ok(hash) if hash == entry.sha256 => {}
             Ok(hash) => {
                 let listed = entry.sha256.escape_debug();
-                let message = format!("its SHA-256 is {hash}, and {listed} in the manifest");
+                let message = format!("has the SHA-256 {hash}, but {listed} in the manifest");
                 self.found(DistFault::Hash, &entry.path, message);
             }
             Err(reason) => self.found(DistFault::Missing, &entry.path, reason),
         }
     }
 
-    /// SHA-256 of a file whose path has been found safe.
+    /// The SHA-256 of a file with a safe path.
     fn digest(&mut self, path: &str) -> Result<String, String> {
         let path = self.root.join(path);
         if let Some(hash) = self.known.get(&path) {
@@ -191,7 +191,7 @@ impl Checker<'_> {
         self.digests.entry(path.clone()).or_insert_with(read).clone()
     }
 
-    /// Wheels that the manifest does not know.
+    /// Reports wheels that the manifest does not list.
     fn unlisted(&mut self, listed: &BTreeSet<&str>) {
         for entry in WalkDir::new(self.root).sort_by_file_name().into_iter().flatten() {
             let path = Utf8Path::from_path(entry.path());
@@ -199,7 +199,7 @@ impl Checker<'_> {
                 continue;
             };
             if files::is_wheel(path.as_str()) && !listed.contains(path.as_str()) {
-                self.found(DistFault::Unlisted, path.as_str(), "no line of the manifest is for it");
+                self.found(DistFault::Unlisted, path.as_str(), "the manifest does not list it");
             }
         }
     }
@@ -217,7 +217,7 @@ impl Checker<'_> {
             let sums = self.sums_alone(&folder, is_ours);
             self.documents_alone(&folder, &sums);
             if is_ours && !folder.is_empty() && !files::exists(&self.root.join(MANIFEST)) {
-                let message = format!("`{folder}` is of a run of ours, and there is no manifest");
+                let message = format!("missing, although `{folder}` comes from this tool");
                 self.found(DistFault::Manifest, MANIFEST, message);
             }
             if is_ours {

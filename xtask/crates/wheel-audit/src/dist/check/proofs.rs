@@ -1,4 +1,4 @@
-//! `audit.json` and `build-info.json`, which lie beside the wheels they speak of.
+//! Checks `audit.json` and `build-info.json` next to wheels.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const AUDIT: &str = "audit.json";
 const INFO: &str = "build-info.json";
 const SCHEMA_VERSION: u32 = 1;
 
-/// What is asked of `audit.json`.
+/// The used part of `audit.json`.
 #[derive(Deserialize)]
 struct Audits {
     schema_version: u32,
@@ -29,7 +29,7 @@ struct Audited {
 }
 
 impl Checker<'_> {
-    /// Both files of a folder, against the manifest's wheels in it.
+    /// Compares both files of a folder with the manifest's wheels in it.
     pub(super) fn proofs_of(&mut self, folder: &str, entries: &[&Entry]) {
         let wheels: Sums = entries
             .iter()
@@ -55,7 +55,7 @@ impl Checker<'_> {
         if let Some(entry) = entries.iter().find(other) {
             let name = entry.path.rsplit('/').next().unwrap_or_default().escape_debug();
             let message = format!(
-                "it speaks of `{}` on {}, and the manifest has `{name}` for another target",
+                "describes `{}` on {}, but the manifest lists `{name}` for another target",
                 info.target.escape_debug(),
                 info.platform.escape_debug()
             );
@@ -63,13 +63,13 @@ impl Checker<'_> {
         }
     }
 
-    /// `audit.json`, against the wheels that are listed with their checksums.
+    /// Compares `audit.json` with the wheels and their checksums.
     pub(super) fn audits(&mut self, folder: &str, wheels: &Sums) {
         let Some(audits) = self.proof::<Audits>(folder, AUDIT) else { return };
         let path = if folder.is_empty() { AUDIT.to_owned() } else { format!("{folder}/{AUDIT}") };
         if audits.schema_version != SCHEMA_VERSION {
             let message = format!(
-                "its schema version is {}, this xtask knows {SCHEMA_VERSION}",
+                "has schema version {}, but this tool supports {SCHEMA_VERSION}",
                 audits.schema_version
             );
             return self.found(DistFault::ProofUnreadable, &path, message);
@@ -83,7 +83,7 @@ impl Checker<'_> {
                     "was audited with other bytes".to_owned()
                 }
                 Some(audited) if audited.verdict != "pass" => {
-                    format!("got the verdict `{}`", audited.verdict.escape_debug())
+                    format!("has the verdict `{}`", audited.verdict.escape_debug())
                 }
                 Some(_) => continue,
             };
@@ -101,11 +101,7 @@ impl Checker<'_> {
                 return None;
             }
             None => {
-                self.found(
-                    DistFault::ProofMissing,
-                    &path,
-                    "it belongs beside the wheels, and is not there",
-                );
+                self.found(DistFault::ProofMissing, &path, "missing next to the wheels");
                 return None;
             }
         };

@@ -1,4 +1,4 @@
-//! `SHA256SUMS`, in the form that `sha256sum -c` reads.
+//! Checks `SHA256SUMS`, in the format of `sha256sum -c`.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::{Checker, DistFault, SUMS};
 use crate::dist::manifest::Entry;
 use crate::files::{self, Place};
 
-/// SHA-256 by the name of the file.
+/// SHA-256 digests by file name.
 pub(super) type Sums = BTreeMap<String, String>;
 
-/// One line: 64 hexadecimal digits, a space, a space or an asterisk, the name.
+/// Parses a line: 64 hexadecimal digits, a space, a space or an asterisk, the name.
 fn line(text: &str) -> Option<(&str, &str)> {
     let (hash, rest) = text.split_at_checked(64)?;
     let name = rest.strip_prefix("  ").or_else(|| rest.strip_prefix(" *"))?;
@@ -22,7 +22,7 @@ fn below(folder: &str, name: &str) -> String {
 }
 
 impl Checker<'_> {
-    /// Reads the checksums of a folder; what is wrong with their form is told.
+    /// Reads the checksums of a folder, and reports malformed lines.
     fn sums(&mut self, folder: &str) -> Option<Sums> {
         let path = below(folder, SUMS);
         let text = match files::list(self.root, &path)? {
@@ -46,7 +46,7 @@ impl Checker<'_> {
             let hash = hash.to_ascii_lowercase();
             if sums.get(name).is_some_and(|other| *other != hash) {
                 let message =
-                    format!("line {number} gives `{}` a second checksum", name.escape_debug());
+                    format!("line {number} has a second checksum for `{}`", name.escape_debug());
                 self.found(DistFault::Sums, &path, message);
             }
             sums.insert(name.to_owned(), hash);
@@ -57,16 +57,16 @@ impl Checker<'_> {
         Some(sums)
     }
 
-    /// The checksums of a folder against the manifest's lines for it.
+    /// Compares the checksums of a folder with the manifest.
     pub(super) fn sums_of(&mut self, folder: &str, entries: &[&Entry]) {
         let path = below(folder, SUMS);
         let Some(sums) = self.sums(folder) else {
-            // Listed and gone has been told already.
+            // A listed file that is missing was reported before.
             if !entries.iter().any(|entry| entry.path == path) {
                 self.found(
                     DistFault::Missing,
                     &path,
-                    "each folder of wheels has one, and this has not",
+                    "missing, although the folder contains wheels",
                 );
             }
             return;
@@ -77,8 +77,8 @@ impl Checker<'_> {
         }
         for (name, hash) in &listed {
             let message = match sums.get(*name) {
-                None => "has no checksum there, and is in the manifest",
-                Some(sum) if sum != *hash => "has another checksum there than in the manifest",
+                None => "is in the manifest, but has no checksum",
+                Some(sum) if sum != *hash => "has another checksum than in the manifest",
                 Some(_) => continue,
             };
             let message = format!("`{}` {message}", name.escape_debug());
@@ -86,17 +86,15 @@ impl Checker<'_> {
         }
         for (name, hash) in &sums {
             if !listed.contains_key(name.as_str()) {
-                let message = format!(
-                    "`{}` has a checksum there, and is not in the manifest",
-                    name.escape_debug()
-                );
+                let message =
+                    format!("`{}` has a checksum, but is not in the manifest", name.escape_debug());
                 self.found(DistFault::SumsDisagree, &path, message);
                 self.summed(folder, name, hash, true);
             }
         }
     }
 
-    /// The checksums of a folder that no manifest speaks of, against its files.
+    /// Compares the checksums of a folder without a manifest with its files.
     pub(super) fn sums_alone(&mut self, folder: &str, is_ours: bool) -> Sums {
         let sums = self.sums(folder).unwrap_or_default();
         for (name, hash) in &sums {
@@ -118,7 +116,7 @@ impl Checker<'_> {
 
     fn summed(&mut self, folder: &str, name: &str, hash: &str, is_ours: bool) {
         let path = below(folder, name);
-        // A name that begins anew at the root is not below the folder, whatever it is joined to.
+        // An absolute name would replace the folder when joined.
         let place = if name.starts_with('/') {
             files::place(self.root, "..")
         } else {
@@ -128,15 +126,15 @@ impl Checker<'_> {
             Place::File(_) => {}
             Place::Missing => {
                 let fault = if is_ours { DistFault::Missing } else { DistFault::Absent };
-                return self.found(fault, &path, "it has a checksum, and is not there");
+                return self.found(fault, &path, "has a checksum, but is missing");
             }
-            Place::Folder => return self.found(DistFault::Unsafe, &path, "it is a folder"),
+            Place::Folder => return self.found(DistFault::Unsafe, &path, "is a folder"),
             Place::Unsafe(reason) => return self.found(DistFault::Unsafe, &path, reason),
         }
         match self.digest(&path) {
             Ok(found) if found == hash => {}
             Ok(found) => {
-                let message = format!("its SHA-256 is {found}, and {hash} in `{SUMS}`");
+                let message = format!("has the SHA-256 {found}, but {hash} in `{SUMS}`");
                 self.found(DistFault::Hash, &path, message);
             }
             Err(reason) => self.found(DistFault::Missing, &path, reason),

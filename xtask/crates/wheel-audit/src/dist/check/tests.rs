@@ -14,7 +14,7 @@ pub(super) struct Dist {
 
 pub(super) const WHEEL: &str = "debian12-amd64/a-1-py3-none-any.whl";
 
-/// A `dist/` with one wheel, made by the store.
+/// A `dist/` with one wheel.
 pub(super) fn dist() -> Dist {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
@@ -85,7 +85,7 @@ impl Dist {
 }
 
 #[test]
-fn what_the_store_wrote_is_good_from_above_and_from_below() {
+fn an_unchanged_dist_has_no_problems() {
     let dist = dist();
     assert_eq!(dist.problems(), []);
     assert_eq!(check(&dist.root.join("debian12-amd64"), &Known::new()), []);
@@ -94,7 +94,7 @@ fn what_the_store_wrote_is_good_from_above_and_from_below() {
 }
 
 #[test]
-fn missing_changed_and_grown_files_are_told_apart() {
+fn missing_changed_and_grown_files_are_distinguished() {
     let lost = dist();
     lost.remove(WHEEL);
     assert_eq!(lost.problems(), [(DistFault::Missing, WHEEL.to_owned())]);
@@ -107,7 +107,7 @@ fn missing_changed_and_grown_files_are_told_apart() {
 }
 
 #[test]
-fn what_was_read_already_is_not_read_again() {
+fn known_files_are_not_read_again() {
     let dist = dist();
     let known = Known::from([(dist.root.join(WHEEL), "0".repeat(64))]);
     let faults: Vec<_> = check(&dist.root, &known).into_iter().map(|each| each.fault).collect();
@@ -115,7 +115,7 @@ fn what_was_read_already_is_not_read_again() {
 }
 
 #[test]
-fn a_wheel_that_nobody_listed_is_found() {
+fn an_unlisted_wheel_is_reported() {
     let dist = dist();
     dist.write("debian12-amd64/b-1-py3-none-any.whl", "b");
     dist.write("b-2-py3-none-any.WHL", "b");
@@ -124,7 +124,7 @@ fn a_wheel_that_nobody_listed_is_found() {
 }
 
 #[test]
-fn a_damaged_manifest_is_told_and_the_checksums_still_count() {
+fn a_damaged_manifest_is_reported_and_the_checksums_still_count() {
     for text in [
         "",
         "{",
@@ -154,7 +154,7 @@ fn a_damaged_manifest_is_told_and_the_checksums_still_count() {
 }
 
 #[test]
-fn no_path_is_followed_out_of_the_folder() {
+fn paths_outside_of_the_folder_are_not_followed() {
     for path in
         ["../secret", "/etc/hostname", "debian12-amd64/../../secret", "a\\\\b", "./x", "nul\\u0000"]
     {
@@ -173,7 +173,7 @@ fn no_path_is_followed_out_of_the_folder() {
     assert_eq!(
         linked.problems(),
         [(DistFault::Unsafe, WHEEL.to_owned())],
-        "the same bytes, and a link"
+        "a link to the same bytes"
     );
     let moved = dist();
     let outside = moved.root.parent().unwrap().join("outside");
@@ -183,7 +183,7 @@ fn no_path_is_followed_out_of_the_folder() {
 }
 
 #[test]
-fn paths_in_checksums_are_not_followed_either() {
+fn unsafe_paths_in_checksums_are_not_followed() {
     let dist = dist();
     dist.remove(MANIFEST);
     let line = format!("{}  ", digest::of_bytes(b"bytes"));
@@ -217,7 +217,7 @@ fn checksums_are_read_strictly_and_compared_with_the_manifest() {
 }
 
 #[test]
-fn checksums_of_others_may_cover_more_than_was_fetched() {
+fn checksums_of_other_tools_may_cover_missing_files() {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8Path::from_path(dir.path()).unwrap();
     let text = format!("{} *a.whl\n{}  b.tar.gz\n", digest::of_bytes(b"a"), "0".repeat(64));
@@ -232,7 +232,7 @@ fn checksums_of_others_may_cover_more_than_was_fetched() {
 }
 
 #[test]
-fn proofs_have_to_be_there_and_to_agree() {
+fn proofs_exist_and_agree() {
     let (audit, info) = ("debian12-amd64/audit.json", "debian12-amd64/build-info.json");
     for path in [audit, info] {
         let lost = dist();
@@ -262,7 +262,7 @@ fn proofs_have_to_be_there_and_to_agree() {
 }
 
 #[test]
-fn a_list_of_faults_has_an_end() {
+fn the_number_of_problems_is_limited() {
     let dist = dist();
     let entry = json!({"path": "gone", "sha256": "", "size": 0, "kind": "metadata"});
     let files: Vec<_> = (0..5000)

@@ -1,5 +1,4 @@
-//! The central directory, and each member's own header beside it (PKWARE APPNOTE 6.3, sections 4.3
-//! to 4.5).
+//! The central directory and the members' local headers (PKWARE APPNOTE 6.3, sections 4.3 to 4.5).
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -15,10 +14,10 @@ pub(super) const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
 pub(super) const UTF8: u16 = 1 << 11;
 const DESCRIPTOR: u16 = 1 << 3;
 
-/// Largest central directory that is read, in bytes: with as many members as an archive can have, 180
-/// for each. That of tensorflow has 1.8 MB.
+/// Maximum size of a central directory, in bytes: 180 for each of the maximum number of members. That of tensorflow
+/// has 1.8 MB.
 const MAX_DIRECTORY: u64 = 12 << 20;
-/// The record at the end: 22 bytes and a comment of at most 64 KiB.
+/// Maximum size of the end record: 22 bytes and a comment of at most 64 KiB.
 const END_SIZE: usize = 22;
 const MAX_COMMENT: u64 = 0xffff;
 
@@ -56,7 +55,7 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R) -> Result<Found, ArchiveError
     Ok((entries, problems.finish()))
 }
 
-/// What a file is that lacks the record at the end of an archive.
+/// The likely kind of a file without an end record.
 fn without_end<R: Read + Seek>(reader: &mut R) -> Result<&'static str, ArchiveError> {
     reader.seek(SeekFrom::Start(0))?;
     let mut start = Vec::new();
@@ -68,7 +67,7 @@ fn without_end<R: Read + Seek>(reader: &mut R) -> Result<&'static str, ArchiveEr
     })
 }
 
-/// The record at the end of the file.
+/// The end record.
 struct End {
     offset: u64,
     count: u16,
@@ -98,24 +97,23 @@ impl End {
         let has_locator = before.is_some_and(|bytes| bytes.starts_with(b"PK\x06\x07"));
         let wide = end.count == u16::MAX || end.directory_offset == u64::from(u32::MAX);
         if wide || has_locator {
-            // No wheel that an index takes needs it, and readers differ on which directory counts
-            // then.
-            return Err(ArchiveError::Malformed("it is of the zip64 kind"));
+            // No wheel that an index accepts needs zip64, and readers disagree about the valid directory.
+            return Err(ArchiveError::Malformed("it uses zip64"));
         }
         if u16(record, 4) != 0 || u16(record, 6) != 0 || u16(record, 8) != end.count {
             return Err(ArchiveError::Malformed("it has several parts"));
         }
         if end.directory_size > MAX_DIRECTORY {
-            return Err(ArchiveError::Malformed("its directory is larger than any real one"));
+            return Err(ArchiveError::Malformed("its directory exceeds the size limit"));
         }
         if end.directory_offset + end.directory_size > end.offset {
-            return Err(ArchiveError::Malformed("the directory is not where it should be"));
+            return Err(ArchiveError::Malformed("its directory is not at the recorded offset"));
         }
         Ok(end)
     }
 }
 
-/// Reads one entry of the central directory; gives it and what follows.
+/// Reads an entry of the central directory. Returns it and the rest.
 fn central<'a>(
     bytes: &'a [u8],
     problems: &mut Problems,
@@ -157,7 +155,7 @@ fn central<'a>(
     Ok((entry, rest))
 }
 
-/// Reads the header before a member's data, compares it, and gives the offset behind the data.
+/// Reads and compares the local header of a member. Returns the offset after its data.
 fn local<R: Read + Seek>(
     reader: &mut R,
     entry: &mut Entry,
@@ -165,7 +163,7 @@ fn local<R: Read + Seek>(
     problems: &mut Problems,
 ) -> Result<u64, ArchiveError> {
     const SIZE: usize = 30;
-    let malformed = ArchiveError::Malformed("a member is not where the directory says");
+    let malformed = ArchiveError::Malformed("a member is not at the recorded offset");
     let mut header = [0; SIZE];
     reader.seek(SeekFrom::Start(entry.header_offset))?;
     if entry.header_offset + SIZE as u64 > limit {
@@ -200,8 +198,7 @@ fn local<R: Read + Seek>(
     if deferred { descriptor(reader, entry, end, limit, problems) } else { Ok(end) }
 }
 
-/// Reads the sizes behind a member's data: with or without a signature, of four bytes or eight
-/// each.
+/// Reads the data descriptor after a member's data: with or without a signature, with sizes of four or eight bytes.
 fn descriptor<R: Read + Seek>(
     reader: &mut R,
     entry: &Entry,
@@ -231,7 +228,7 @@ fn descriptor<R: Read + Seek>(
     Ok(at)
 }
 
-/// What is wrong with one member by itself.
+/// The problems of a single member.
 fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     const TYPE: u32 = 0o170_000;
     let name = || printable(&entry.name);
@@ -242,7 +239,7 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     if let Some(reason) = unsafe_name(&entry.name) {
         problems.push(ArchiveProblem::UnsafeName { name: name(), reason });
     }
-    // Deflated, nothing has two bytes. The checksum is that of what nobody reads.
+    // An empty deflated member has two bytes. The checksum is that of unread bytes.
     let is_filled = entry.size > 0 || entry.packed_size > 2 || entry.crc32 != 0;
     if entry.is_folder() && is_filled {
         problems.push(ArchiveProblem::UnsafeName {
@@ -259,11 +256,11 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     if !is_plain {
         problems.push(ArchiveProblem::SpecialFile { name: name(), mode });
     }
-    // A folder's bits say who owns what is made in it.
+    // The special bits of a folder only affect the owner of new files.
     if !entry.is_folder() && mode & 0o7000 != 0 {
         problems.push(ArchiveProblem::SpecialMode { name: name(), mode });
     }
-    // Without any bits there is no mode.
+    // No bits: the archive has no mode.
     if mode != 0 && mode & 0o400 == 0 && !entry.is_folder() {
         problems.push(ArchiveProblem::UnreadableMode { name: name(), mode: mode & 0o7777 });
     }
@@ -277,9 +274,8 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     problems
 }
 
-/// Members have to lie one behind the other from the first byte to the directory, and the directory
-/// up to the end. Reads each member's own header on the way; not of those that lie in another
-/// member, of which there may be thousands in the same few bytes.
+/// Checks that members and directory fill the file without gaps or overlaps, and reads the local headers. Skips
+/// members within other members, because thousands of them may share a few bytes.
 fn layout<R: Read + Seek>(
     reader: &mut R,
     entries: &mut [Entry],

@@ -1,18 +1,16 @@
-//! The extra fields of a header (PKWARE APPNOTE 6.3, section 4.5): which of them readers disagree
-//! about.
+//! Checks the extra fields of a header about which readers disagree (PKWARE APPNOTE 6.3, section 4.5).
 
 use super::{
     bytes::u16,
     problem::{ArchiveProblem, printable},
 };
 
-/// Sizes of more than 32 bits (section 4.5.3).
+/// Sizes above 32 bits (section 4.5.3).
 const ZIP64: u16 = 1;
-/// Another name, in UTF-8 (section 4.6.9).
+/// Another name in UTF-8 (section 4.6.9).
 const UNICODE_PATH: u16 = 0x7075;
 
-/// Sizes of more than 32 bits, from the extra field that holds them: those that are all ones, in
-/// order.
+/// Replaces sizes with all bits set by those in the extra field, in order.
 pub(super) fn wide<const N: usize>(extra: &[u8], short: [u32; N]) -> [u64; N] {
     let field = fields(extra).find(|(id, _)| *id == ZIP64).map_or(&[][..], |(_, data)| data);
     let mut parts = numbers(field);
@@ -22,8 +20,8 @@ pub(super) fn wide<const N: usize>(extra: &[u8], short: [u32; N]) -> [u64; N] {
     })
 }
 
-/// What is wrong with the extra fields of a header that has these sizes (and offset), `short` as they
-/// stand in it.
+/// The fault of the extra fields of a header with these sizes (and offset). `short` are the values in the header
+/// itself.
 pub(super) fn problem<const N: usize>(
     name: &str,
     extra: &[u8],
@@ -31,7 +29,7 @@ pub(super) fn problem<const N: usize>(
 ) -> Option<ArchiveProblem> {
     let used: usize = fields(extra).map(|(_, data)| 4 + data.len()).sum();
     let reason = if fields(extra).any(|(id, _)| id == UNICODE_PATH) {
-        "gives it another name"
+        "renames it"
     } else if used != extra.len() {
         "is broken"
     } else {
@@ -40,29 +38,29 @@ pub(super) fn problem<const N: usize>(
     Some(ArchiveProblem::ExtraField { name: printable(name), reason })
 }
 
-/// The field for large sizes holds those that do not fit, and no others. Some writers give them all,
-/// and some readers go by them whether they are needed or not: then they have to be the same.
+/// The field for large sizes should contain only the sizes that do not fit. Some writers store all of them, and some
+/// readers use them always, so both values must be equal.
 fn other_sizes<const N: usize>(extra: &[u8], short: [u32; N]) -> Option<&'static str> {
     let mut all = fields(extra).filter(|(id, _)| *id == ZIP64).map(|(_, data)| data);
     let field = all.next()?;
     if all.next().is_some() {
-        return Some("gives it sizes, twice");
+        return Some("repeats its sizes");
     }
     let needed = short.iter().filter(|value| **value == u32::MAX).count();
     let given = numbers(field).count();
-    // Behind the sizes the number of a disk may stand.
+    // The number of a disk may follow the sizes.
     if given < needed || !matches!(field.len() % 8, 0 | 4) {
         return Some("lacks the sizes that it is there for");
     }
     let same = || numbers(field).eq(wide(extra, short).into_iter().take(given)) && given <= N;
-    (given > needed && !same()).then_some("gives it other sizes")
+    (given > needed && !same()).then_some("contradicts its sizes")
 }
 
 fn numbers(field: &[u8]) -> impl Iterator<Item = u64> {
     field.chunks_exact(8).filter_map(|part| part.try_into().ok()).map(u64::from_le_bytes)
 }
 
-/// The extra fields: id and data. A broken one ends the list.
+/// The extra fields: id and data. A malformed field ends the list.
 fn fields(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -91,23 +89,23 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_no_reader_needs_are_the_same() {
+    fn needless_sizes_must_be_equal() {
         const ONES: u32 = u32::MAX;
-        // As Python's `zipfile` writes them where it does not know how much is to come.
+        // Python's `zipfile` writes them if the size is unknown.
         assert_eq!(reason(&zip64(&[7, 5]), [ONES, ONES]), None);
         assert_eq!(wide(&zip64(&[7, 5]), [ONES, ONES]), [7, 5]);
         assert_eq!(reason(&zip64(&[5]), [7, ONES]), None);
         assert_eq!(reason(&zip64(&[7, 5]), [7, 5]), None, "needless and harmless");
         assert_eq!(reason(&zip64(&[]), [7, 5]), None);
-        assert_eq!(reason(&zip64(&[9, 5]), [7, 5]), Some("gives it other sizes"));
-        assert_eq!(reason(&zip64(&[9]), [7, 5]), Some("gives it other sizes"));
-        assert_eq!(reason(&zip64(&[7, 5]), [7, ONES]), Some("gives it other sizes"));
-        assert_eq!(reason(&zip64(&[7, 5, 0]), [7, 5]), Some("gives it other sizes"));
+        assert_eq!(reason(&zip64(&[9, 5]), [7, 5]), Some("contradicts its sizes"));
+        assert_eq!(reason(&zip64(&[9]), [7, 5]), Some("contradicts its sizes"));
+        assert_eq!(reason(&zip64(&[7, 5]), [7, ONES]), Some("contradicts its sizes"));
+        assert_eq!(reason(&zip64(&[7, 5, 0]), [7, 5]), Some("contradicts its sizes"));
         let few = Some("lacks the sizes that it is there for");
         assert_eq!(reason(&zip64(&[7]), [ONES, ONES]), few);
         assert_eq!(reason(&[1, 0, 2, 0, 7, 7], [7, 5]), few);
         let twice = [zip64(&[7, 5]), zip64(&[9, 5])].concat();
-        assert_eq!(reason(&twice, [7, 5]), Some("gives it sizes, twice"));
+        assert_eq!(reason(&twice, [7, 5]), Some("repeats its sizes"));
         assert_eq!(reason(&[1, 0, 9, 0, 7], [7, 5]), Some("is broken"));
     }
 }

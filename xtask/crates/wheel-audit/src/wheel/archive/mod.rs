@@ -1,9 +1,8 @@
-//! A wheel's archive, read so that no byte of it is trusted.
+//! Reads a wheel's archive without trusting its content.
 //!
-//! The directory is read here, with every header that is there twice read twice: what two readers
-//! of one archive could disagree about (CVE-2025-54368) is a problem of its own, and no library
-//! reports it. What the index of Python packages checks on upload (warehouse, `utils/zipfiles.py`)
-//! is among it. Nothing is ever unpacked to a path.
+//! This reads both headers of each member and reports every difference that readers could interpret differently
+//! (CVE-2025-54368), which no library does. It includes the upload checks of the Python index (warehouse,
+//! `utils/zipfiles.py`). It never unpacks to a path.
 
 mod bytes;
 mod directory;
@@ -28,49 +27,49 @@ pub(crate) use stream::Piece;
 use stream::Scratch;
 pub(super) use write::{Content, WriteError, dos_time, rank, write};
 
-/// How members are compressed; a wheel may use no other methods.
+/// The valid compression methods of wheels.
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 
-/// Why an archive cannot be read at all.
+/// The reason why an archive is unreadable.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// The file could not be opened or read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The bytes make no archive that all readers read alike.
+    /// It is not an archive that all readers interpret alike.
     #[error("not a readable zip archive: {0}")]
     Malformed(&'static str),
 }
 
-/// Why a member cannot be read.
+/// The reason why a member is unreadable.
 #[derive(Debug, Error)]
 pub enum MemberError {
     /// The file could not be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is larger than who asked wanted to have in memory.
+    /// It is larger than the caller's limit.
     #[error("larger than the limit of {0} bytes")]
     TooLarge(u64),
-    /// Its bytes are not what its headers say.
+    /// Its content does not match its headers.
     #[error("damaged: {0}")]
     Damaged(&'static str),
 }
 
-/// One member, as the central directory has it.
+/// A member, from the central directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its path in the archive, which may be anything.
+    /// Its path in the archive, which is not trusted.
     pub name: String,
-    /// Its size in bytes, as declared; reading holds it to that.
+    /// Its declared size, in bytes. Reading enforces it.
     pub size: u64,
-    /// Its size in the archive.
+    /// Its compressed size, in bytes.
     pub packed_size: u64,
-    /// Its checksum, as declared.
+    /// Its declared checksum.
     pub crc32: u32,
     method: u16,
     flags: u16,
-    /// Time and date in MS-DOS form.
+    /// Time and date in MS-DOS format.
     modified: [u16; 2],
     made_by: u16,
     attributes: u32,
@@ -79,12 +78,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Is it a folder? Wheels need none, but some have them.
+    /// Whether it is a folder. Wheels need no folders, but some contain them.
     pub fn is_folder(&self) -> bool {
         self.name.ends_with('/')
     }
 
-    /// The time of the last change, as the archive has it: `2020-02-02 00:00:00`.
+    /// The modification time: `2020-02-02 00:00:00`.
     pub(crate) fn time_text(&self) -> String {
         let [time, date] = self.modified;
         let (year, month, day) = ((date >> 9) + 1980, date >> 5 & 15, date & 31);
@@ -92,7 +91,7 @@ impl Entry {
         format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
     }
 
-    /// The Unix file mode with its type bits, 0 if the archive gives none.
+    /// The Unix file mode with its type bits. 0 if the archive has none.
     pub(crate) fn unix_mode(&self) -> u32 {
         self.attributes >> 16
     }
@@ -112,7 +111,7 @@ impl WheelArchive<SharedFile> {
         Self::new(SharedFile::open(path)?)
     }
 
-    /// The same archive for another thread.
+    /// Another handle for another thread.
     #[must_use]
     pub fn share(&self) -> Self {
         Self {
@@ -124,11 +123,10 @@ impl WheelArchive<SharedFile> {
 }
 
 impl<R: Read + Seek> WheelArchive<R> {
-    /// Reads and checks the directory; the members' bytes are looked at when they are read.
+    /// Reads and checks the directory. Reading a member checks its bytes.
     ///
     /// # Errors
-    /// [`ArchiveError`] if there is no directory that can be followed. What is merely wrong is in
-    /// [`Self::problems`].
+    /// [`ArchiveError`] if the directory is unreadable. Other faults are in [`Self::problems`].
     pub fn new(mut reader: R) -> Result<Self, ArchiveError> {
         let (entries, problems) = directory::read(&mut reader)?;
         let (entries, problems) = (entries.into(), problems.into());
@@ -140,18 +138,18 @@ impl<R: Read + Seek> WheelArchive<R> {
         &self.entries
     }
 
-    /// What is wrong with the archive, in the order of the members.
+    /// The problems, in the order of the members.
     pub fn problems(&self) -> &[ArchiveProblem] {
         &self.problems
     }
 
-    /// The number of the member with this name.
+    /// The index of the member with this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.entries.iter().position(|entry| entry.name == name)
     }
 
-    /// Hands the content of a member to `sink`, piece by piece, and makes sure that it has the
-    /// declared size and checksum. What `sink` got counts only if this succeeds.
+    /// Passes the content of a member to `sink` in pieces, and verifies its declared size and checksum. The pieces are
+    /// valid only if this succeeds.
     pub fn stream(&mut self, index: usize, sink: &mut dyn FnMut(&[u8])) -> Result<(), MemberError> {
         self.stream_until(index, &mut |piece| {
             sink(&piece);
@@ -159,8 +157,7 @@ impl<R: Read + Seek> WheelArchive<R> {
         })
     }
 
-    /// As [`Self::stream`], until `sink` has had enough. Of a member that was not read to its end,
-    /// neither size nor checksum is known to be right.
+    /// As [`Self::stream`], until `sink` stops. If it stops early, size and checksum are not verified.
     pub(crate) fn stream_until(
         &mut self,
         index: usize,
@@ -178,14 +175,13 @@ impl<R: Read + Seek> WheelArchive<R> {
         Ok(())
     }
 
-    /// The first four bytes of a member, or all it has: what it claims to be. They are not checked
-    /// against anything.
+    /// The first four bytes of a member, or fewer, without verification.
     pub fn start(&mut self, index: usize) -> Result<Vec<u8>, MemberError> {
         let (entry, deflated) = self.seek_to(index)?;
         Scratch::of_thread().start(&mut self.reader, &entry, deflated)
     }
 
-    /// Goes to a member's packed bytes; says whether they are deflated.
+    /// Seeks to a member's compressed bytes. Returns whether they are deflated.
     fn seek_to(&mut self, index: usize) -> Result<(Entry, bool), MemberError> {
         let entry = self.entries.get(index).ok_or(MemberError::Damaged("no such member"))?;
         if entry.flags & directory::ENCRYPTED != 0 {
@@ -208,7 +204,7 @@ impl<R: Read + Seek> WheelArchive<R> {
         Ok(bytes)
     }
 
-    /// The latest time of a member, in MS-DOS form.
+    /// The latest time of a member, in MS-DOS format.
     pub(super) fn latest(&self) -> [u16; 2] {
         let times = self.entries.iter().map(|entry| entry.modified);
         times.max_by_key(|&[time, date]| (date, time)).unwrap_or(dos_time(0))

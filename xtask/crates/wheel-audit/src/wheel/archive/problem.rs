@@ -1,4 +1,4 @@
-//! What can be wrong with an archive that can be read.
+//! Problems of readable archives.
 
 use std::collections::BTreeMap;
 
@@ -8,72 +8,72 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::Entry;
 use crate::text::shown;
 
-/// A way in which an archive is dangerous, ambiguous or refused by others. `name` is always a
-/// member's name, escaped for printing.
+/// A problem that makes an archive dangerous, ambiguous or invalid for other readers. `name` is a member's name,
+/// escaped for printing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[expect(missing_docs, reason = "the messages say what each field is")]
+#[expect(missing_docs, reason = "the messages explain the fields")]
 pub enum ArchiveProblem {
-    /// A name that leads out of the folder it is unpacked to, or differs between systems.
+    /// A name outside of the installation folder, or one that differs between systems.
     #[error("`{name}` is an unsafe name: {reason}")]
     UnsafeName { name: String, reason: &'static str },
-    /// A name that no system takes for a path, and that costs memory wherever it is named.
-    #[error("`{name}` is a name of {length} bytes, which no system takes")]
+    /// A name that is too long for a path on any system.
+    #[error("`{name}` is a name of {length} bytes, which no system accepts")]
     LongName { name: String, length: usize },
-    /// A symbolic link, device or the like.
+    /// A symbolic link, device or other special file.
     #[error("`{name}` is not a regular file: its mode is {mode:o}")]
     SpecialFile { name: String, mode: u32 },
     /// A file that runs with the rights of its owner or group, or stays in memory.
     #[error("`{name}` has the mode {mode:o}, with set-user-ID, set-group-ID or sticky bit")]
     SpecialMode { name: String, mode: u32 },
-    /// A file that its owner cannot read once it is unpacked with its mode.
-    #[error("`{name}` has the mode {mode:o}, with which its owner cannot read it")]
+    /// A file whose mode does not allow its owner to read it.
+    #[error("`{name}` has the mode {mode:o}, which does not allow its owner to read it")]
     UnreadableMode { name: String, mode: u32 },
-    /// Two members with one name: readers differ on which counts.
+    /// Two members with the same name: readers disagree about which is valid.
     #[error("`{name}` is in the archive more than once")]
     Duplicate { name: String },
-    /// Two names that are one file where case, the composition of letters or an end in dots or blanks
-    /// do not count (macOS, Windows).
+    /// Two names that denote the same file on systems that ignore case, Unicode normalization, or trailing dots and
+    /// spaces (macOS, Windows).
     #[error("`{name}` and `{other}` differ only in {difference}")]
     Collision { name: String, other: String, difference: &'static str },
-    /// A file that is a folder of another.
+    /// A file with the path of another member's folder.
     #[error("`{name}` is both a file and a folder")]
     FileAndFolder { name: String },
-    /// The header before the data and the one in the directory say different things.
+    /// The local header differs from the central directory.
     #[error("`{name}` has two headers that differ in {field}")]
     HeaderMismatch { name: String, field: &'static str },
-    /// An extra field that gives the member another name, or one that is broken.
+    /// An extra field that renames the member, or a malformed one.
     #[error("`{name}` has an extra field that {reason}")]
     ExtraField { name: String, reason: &'static str },
-    /// Bytes that belong to no member, where something can be hidden.
+    /// Bytes that belong to no member, and may hide data.
     #[error("{count} bytes at offset {offset} belong to nothing")]
     StrayBytes { offset: u64, count: u64 },
     /// Two members share bytes.
-    #[error("`{name}` overlaps with what lies before it")]
+    #[error("`{name}` overlaps with the bytes before it")]
     Overlap { name: String },
-    /// A compression that the index of Python packages refuses.
+    /// A compression method that the Python index rejects.
     #[error("`{name}` is compressed with the unsupported method {method}")]
     Method { name: String, method: u16 },
-    /// A member that nobody can read.
+    /// An encrypted member.
     #[error("`{name}` is encrypted")]
     Encrypted { name: String },
-    /// More than 50 times and 64 MiB larger when unpacked.
+    /// It unpacks to more than 50 times its size and more than 64 MiB.
     #[error("it unpacks from {packed} to {unpacked} bytes")]
     Bomb { packed: u64, unpacked: u64 },
-    /// Members whose sizes stand behind their data: legal in a zip file, refused on upload.
-    #[error("`{name}` and {others} others have their sizes behind their data")]
+    /// Members with data descriptors: valid in zip files, but rejected on upload.
+    #[error("`{name}` and {others} others store their sizes after their data")]
     DataDescriptors { name: String, others: usize },
-    /// More than a thousand, so that the others are not told one by one.
+    /// Problems above the limit.
     #[error("{count} more problems of its members are not listed")]
     More { count: usize },
 }
 
-/// Linux takes no longer path (`PATH_MAX`); other systems less.
+/// Maximum length of a path on Linux (`PATH_MAX`). Other systems allow less.
 pub(super) const MAX_PATH: usize = 4096;
 
-/// So many problems of an archive are told. One is enough for a verdict.
+/// Maximum number of problems per archive.
 pub(super) const MAX_PROBLEMS: usize = 1_000;
 
-/// The problems of an archive, in bounds.
+/// The problems of an archive, up to the limit.
 #[derive(Default)]
 pub(super) struct Problems {
     told: Vec<ArchiveProblem>,
@@ -82,7 +82,7 @@ pub(super) struct Problems {
 
 impl Problems {
     pub(super) fn push(&mut self, problem: ArchiveProblem) {
-        // What others depend on is kept in any case: there is one for each sort of them.
+        // Always keep problems that other checks depend on. There is one of each kind.
         let is_new = |told: &[ArchiveProblem]| !told.iter().any(ArchiveProblem::forbids_reading);
         if self.told.len() < MAX_PROBLEMS || problem.forbids_reading() && is_new(&self.told) {
             self.told.push(problem);
@@ -95,7 +95,7 @@ impl Problems {
         problems.into_iter().for_each(|problem| self.push(problem));
     }
 
-    /// All that is to be told.
+    /// All reported problems.
     pub(super) fn finish(mut self) -> Vec<ArchiveProblem> {
         if self.untold > 0 {
             self.told.push(ArchiveProblem::More { count: self.untold });
@@ -105,24 +105,23 @@ impl Problems {
 }
 
 impl ArchiveProblem {
-    /// Is it harmless for who installs the wheel, and only a matter of taste of the index?
+    /// Whether only the index rejects it, without harm for users.
     pub(crate) fn is_note(&self) -> bool {
         matches!(self, Self::DataDescriptors { .. })
     }
 
-    /// Would reading the members' content, or telling of it, cost more than the archive's size lets one
-    /// expect?
+    /// Whether reading the members would cost more than the archive's size suggests.
     pub fn forbids_reading(&self) -> bool {
         matches!(self, Self::Bomb { .. } | Self::Overlap { .. } | Self::LongName { .. })
     }
 }
 
-/// A name as it can be printed: control characters escaped, of a long one its start.
+/// A name for printing: escaped and truncated.
 pub(super) fn printable(name: &str) -> String {
     shown(name).to_string()
 }
 
-/// Why a name must not be unpacked.
+/// The reason why a name is unsafe.
 pub(super) fn unsafe_name(name: &str) -> Option<&'static str> {
     let path = name.strip_suffix('/').unwrap_or(name);
     let drive = path.as_bytes().get(1) == Some(&b':');
@@ -143,14 +142,13 @@ pub(super) fn unsafe_name(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Control and direction characters, with which a name looks like another.
+/// Whether it is a control or direction character, which can make a name look like another.
 fn is_invisible(each: char) -> bool {
     each.is_control()
         || matches!(each, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
 }
 
-/// Names that are equal, or equal on a system where case does not count, or that are in each
-/// other's way.
+/// Reports names that are equal, that are equal on some systems, or that are both file and folder.
 pub(super) fn colliding_names(entries: &[Entry], problems: &mut Problems) {
     let mut folded: BTreeMap<String, &str> = BTreeMap::new();
     for entry in entries {
@@ -172,8 +170,8 @@ pub(super) fn colliding_names(entries: &[Entry], problems: &mut Problems) {
     }
 }
 
-/// The name as systems see it on which case does not count, nor the form of a letter with an accent,
-/// nor dots and blanks at the end (Unicode UAX 15; Microsoft, "Naming Files, Paths, and Namespaces").
+/// The name without differences that some systems ignore: case, Unicode normalization, trailing dots and spaces
+/// (Unicode UAX 15; Microsoft, "Naming Files, Paths, and Namespaces").
 fn fold(path: &str) -> String {
     let lower = path.to_lowercase();
     let part = |part: &str| -> String {
@@ -183,7 +181,7 @@ fn fold(path: &str) -> String {
     lower.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-/// In what two names that fold alike differ.
+/// The difference of two names with the same folded name.
 fn difference(left: &str, right: &str) -> &'static str {
     let composed = |path: &str| -> String { path.nfc().collect() };
     if left.to_lowercase() == right.to_lowercase() {
@@ -195,8 +193,7 @@ fn difference(left: &str, right: &str) -> &'static str {
     }
 }
 
-/// Is this more than a real wheel ever packs? The figures are those of the index of Python
-/// packages.
+/// Whether it is a decompression bomb, by the limits of the Python index.
 pub(super) fn bomb(packed: u64, unpacked: u64) -> Option<ArchiveProblem> {
     let is_bomb = unpacked > 64 << 20 && unpacked / 50 > packed;
     is_bomb.then_some(ArchiveProblem::Bomb { packed, unpacked })

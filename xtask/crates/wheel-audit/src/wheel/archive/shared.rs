@@ -1,4 +1,4 @@
-//! A file that several threads read at once, each at a place of its own.
+//! A file that several threads read at once, each at its own offset.
 
 use std::{
     io::{self, Read, Seek, SeekFrom},
@@ -9,8 +9,8 @@ use camino::Utf8Path;
 
 use crate::sys;
 
-/// One thread's view of an open file. Clones share the file and nothing else, so that what one
-/// thread reads is what the others read, whatever happens to the path.
+/// A thread's handle of an open file. Clones share only the file, so all threads read the same content even if the
+/// path changes.
 #[derive(Debug, Clone)]
 pub struct SharedFile {
     file: Arc<fs_err::File>,

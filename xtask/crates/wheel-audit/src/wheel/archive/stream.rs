@@ -1,5 +1,4 @@
-//! A member's bytes, checked while they pass by. Most wheels have many small members, so what
-//! reading needs is made once and used again.
+//! Reads and verifies a member's bytes. Buffers are reused, because most wheels have many small members.
 
 use std::{
     cell::Cell,
@@ -14,16 +13,16 @@ use super::{Entry, MemberError};
 
 const INPUT: usize = 64 << 10;
 const OUTPUT: usize = 128 << 10;
-/// Members up to this size are inflated in one go, so that an ELF file is read where it lies. Larger
-/// ones are never in memory as a whole.
+/// Maximum size of a member that is inflated at once, in bytes, so that an ELF file is read without a copy. Larger ones
+/// are never in memory as a whole.
 pub(super) const WHOLE: u64 = 24 << 20;
 
-/// The most that both take together: half of what a thread may hold.
+/// Maximum size of both buffers together, in bytes: half of a thread's limit.
 const WHOLE_AND_PACKED: u64 = 32 << 20;
 
 type Sink<'a> = &'a mut dyn FnMut(Piece<'_>) -> ControlFlow<()>;
 
-/// Some bytes of a member.
+/// A piece of a member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Piece<'a> {
     /// The next ones.
@@ -43,12 +42,11 @@ impl Deref for Piece<'_> {
 }
 
 thread_local! {
-    /// What a thread has read members with before. To give large buffers back each time would not
-    /// give them to the system, but leave holes that nothing else fits into.
+    /// The buffers of a thread. Freeing large buffers each time would fragment the heap.
     static USED: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
 }
 
-/// What reading a member needs, taken over from the member that this thread has read before.
+/// The buffers for reading a member, reused from the thread's previous member.
 pub(super) struct Scratch(Box<Buffers>);
 
 impl Scratch {
@@ -59,7 +57,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // At the end of the thread there is nobody to keep it for.
+        // The thread-local may be gone at the end of the thread.
         let _ = USED.try_with(|used| used.set(Some(std::mem::take(&mut self.0))));
     }
 }
@@ -69,8 +67,7 @@ struct Buffers {
     input: Vec<u8>,
     output: Vec<u8>,
     inflater: Option<Decompress>,
-    /// The packed bytes of a member that is inflated in one go, and behind them the unpacked ones: in
-    /// one buffer, so that what the one has needed the other can use.
+    /// The compressed bytes of a member that is inflated at once, followed by the decompressed ones, in one buffer.
     both: Vec<u8>,
 }
 
@@ -80,7 +77,7 @@ impl fmt::Debug for Scratch {
     }
 }
 
-/// Counts what passes by: never more than declared, and none of it without being counted.
+/// Counts and checks all bytes against the declared size.
 struct Count<'a> {
     entry: &'a Entry,
     crc: crc32fast::Hasher,
@@ -117,7 +114,7 @@ impl Scratch {
         &mut self.0
     }
 
-    /// The first bytes of a member, four of them or all: `reader` is at its first packed byte.
+    /// The first four bytes of a member, or fewer. `reader` is at its first compressed byte.
     pub(super) fn start(
         &mut self,
         reader: &mut impl Read,
@@ -139,7 +136,7 @@ impl Scratch {
         Ok(start[..size(inflater.total_out())].to_vec())
     }
 
-    /// A stored member: `reader` is at its first byte.
+    /// Reads a stored member. `reader` is at its first byte.
     pub(super) fn copy(
         &mut self,
         reader: &mut impl Read,
@@ -159,8 +156,8 @@ impl Scratch {
         count.end()
     }
 
-    /// A deflated member that is small enough for one go: `false` if it has to be read in pieces,
-    /// be it to say what is wrong with it. `reader` is at its first packed byte.
+    /// Reads a small deflated member at once. `false` if it must be read in pieces, for example to determine a fault.
+    /// `reader` is at its first compressed byte.
     pub(super) fn inflate_whole(
         &mut self,
         reader: &mut impl Read,
@@ -169,7 +166,7 @@ impl Scratch {
     ) -> Result<bool, MemberError> {
         let total = entry.size.saturating_add(entry.packed_size);
         if entry.size > WHOLE || total > WHOLE_AND_PACKED {
-            // Who reads a large member may need room for its tables.
+            // Readers of a large member may need memory for its tables.
             self.0.both = Vec::new();
             return Ok(false);
         }
@@ -195,7 +192,7 @@ impl Scratch {
         Ok(is_good)
     }
 
-    /// A deflated member: `reader` is at its first packed byte.
+    /// Reads a deflated member. `reader` is at its first compressed byte.
     pub(super) fn inflate(
         &mut self,
         reader: &mut impl Read,
@@ -228,22 +225,21 @@ impl Scratch {
             match status {
                 Status::StreamEnd => break,
                 _ if taken == 0 && given == 0 => {
-                    return Err(MemberError::Damaged("broken compressed data"));
+                    return Err(MemberError::Damaged("invalid compressed data"));
                 }
                 Status::Ok | Status::BufError => {}
             }
         }
-        // A second stream behind the end of the first is where other readers may go on.
+        // Other readers may continue with a second stream after the first.
         if inflater.total_in() != entry.packed_size {
-            return Err(MemberError::Damaged("bytes behind the end of the compressed data"));
+            return Err(MemberError::Damaged("bytes after the end of the compressed data"));
         }
         count.end()
     }
 }
 
-/// Makes room for `count` bytes. A buffer that has to be large gets all the room there is at once: the
-/// system gives memory only where it is written to, and a buffer that grows step by step leaves behind
-/// what it had before.
+/// Reserves `count` bytes. A large buffer reserves the maximum at once: unwritten memory costs nothing, and a buffer
+/// that grows step by step fragments the heap.
 fn make_room(buffer: &mut Vec<u8>, count: usize) {
     const SMALL: usize = 1 << 20;
     if buffer.capacity() < count {
@@ -256,7 +252,7 @@ fn make_room(buffer: &mut Vec<u8>, count: usize) {
     }
 }
 
-/// Fills the buffer, or less of it at the end of the member.
+/// Fills the buffer, or a part of it at the end of the member.
 fn read<'a>(
     reader: &mut impl Read,
     buffer: &'a mut [u8],
@@ -265,7 +261,7 @@ fn read<'a>(
     let want = size(*left).min(buffer.len());
     loop {
         match reader.read(&mut buffer[..want]) {
-            Ok(0) => return Err(MemberError::Damaged("the file ends within it")),
+            Ok(0) => return Err(MemberError::Damaged("the file ends within the member")),
             Ok(count) => {
                 *left -= count as u64;
                 return Ok(&buffer[..count]);
@@ -276,7 +272,7 @@ fn read<'a>(
     }
 }
 
-/// A count of bytes that are in memory.
+/// Converts a count of bytes in memory.
 fn size(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }

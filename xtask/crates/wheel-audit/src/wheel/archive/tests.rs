@@ -25,7 +25,7 @@ fn problems(bytes: &[u8]) -> Vec<ArchiveProblem> {
     open(bytes).unwrap().problems().to_vec()
 }
 
-/// Replaces every occurrence of `from`; both have the same length, so the archive keeps its form.
+/// Replaces every occurrence of `from`. Both have the same length, so offsets do not change.
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for at in find(&bytes, from) {
@@ -38,7 +38,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Vec<usize> {
     (0..=bytes.len() - what.len()).filter(|&at| bytes[at..].starts_with(what)).collect()
 }
 
-/// Where the `number`th central entry begins.
+/// The offset of the central entry with this number.
 fn central(bytes: &[u8], number: usize) -> usize {
     find(bytes, b"PK\x01\x02")[number]
 }
@@ -50,7 +50,7 @@ fn with(bytes: &[u8], at: usize, new: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_plain_archive_is_read_without_a_word() {
+fn a_plain_archive_has_no_problems() {
     let bytes = stored(&["a.py", "b/c.py"]);
     let mut archive = open(&bytes).unwrap();
     assert_eq!(archive.problems(), []);
@@ -64,7 +64,7 @@ fn a_plain_archive_is_read_without_a_word() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_found() {
+fn unsafe_names_are_reported() {
     let plain = stored(&["abcdef"]);
     for (name, reason) in [
         ("/bcdef", "it is absolute"),
@@ -81,7 +81,7 @@ fn names_that_lead_elsewhere_are_found() {
         let found = problems(&replace(&plain, b"abcdef", &name.as_bytes()[..6]));
         let unsafe_name = |each: &ArchiveProblem| matches!(each, ArchiveProblem::UnsafeName { reason: found, .. } if *found == reason);
         assert!(found.iter().any(unsafe_name), "{name:?}: {found:?}");
-        // What is printed has no control characters of the archive's making.
+        // Messages contain no control characters of the archive.
         assert!(found.iter().all(|each| !each.to_string().contains(char::is_control)), "{found:?}");
     }
     let unknown = problems(&replace(&plain, b"abcdef", b"abc\xe9ef"));
@@ -89,7 +89,7 @@ fn names_that_lead_elsewhere_are_found() {
 }
 
 #[test]
-fn names_that_collide_are_found() {
+fn colliding_names_are_reported() {
     let twice = replace(&stored(&["ab", "xy"]), b"xy", b"ab");
     assert_eq!(problems(&twice), [ArchiveProblem::Duplicate { name: "ab".into() }]);
     assert!(matches!(
@@ -103,7 +103,7 @@ fn names_that_collide_are_found() {
 }
 
 #[test]
-fn names_that_are_one_file_elsewhere_collide() {
+fn names_of_one_file_on_other_systems_collide() {
     for (left, right) in [
         ("gr\u{f6}\u{df}e.py", "gro\u{308}\u{df}e.py"),
         ("GR\u{d6}.py", "gro\u{308}.py"),
@@ -119,13 +119,13 @@ fn names_that_are_one_file_elsewhere_collide() {
     assert_eq!(problems(&stored(&["a.b", "a", "ab", ".a", "\u{f6}", "o"])), []);
 }
 
-/// The archive with another Unix mode for its only member.
+/// The archive with this Unix mode of its only member.
 fn with_mode(bytes: &[u8], mode: u16) -> Vec<u8> {
     with(bytes, central(bytes, 0) + 40, &mode.to_le_bytes())
 }
 
 #[test]
-fn modes_are_those_of_plain_files() {
+fn modes_of_special_files_are_reported() {
     let bytes = stored(&["run"]);
     for mode in [0, 0o644, 0o755, 0o100_644, 0o100_777] {
         assert_eq!(problems(&with_mode(&bytes, mode)), [], "{mode:o}");
@@ -146,7 +146,7 @@ fn modes_are_those_of_plain_files() {
 }
 
 #[test]
-fn folders_hold_nothing_themselves() {
+fn folders_have_no_content() {
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.add_directory("ab", options.unix_permissions(0o2755)).unwrap();
@@ -157,7 +157,7 @@ fn folders_hold_nothing_themselves() {
         matches!(found, [ArchiveProblem::UnsafeName { reason: "it is a folder with content", .. }])
     };
     assert!(is_unsafe(&problems(&filled)));
-    // Seven packed bytes that unpack to nothing, it is said.
+    // Seven compressed bytes with a declared size of 0.
     let at = central(&filled, 0);
     let hidden = with(&with(&filled, 22, &[0; 4]), at + 24, &[0; 4]);
     let hidden = with(&with(&hidden, 14, &[0; 4]), at + 16, &[0; 4]);
@@ -165,7 +165,7 @@ fn folders_hold_nothing_themselves() {
 }
 
 #[test]
-fn sizes_in_a_needless_field_are_the_same() {
+fn sizes_in_a_needless_field_are_equal() {
     let bytes = stored(&["abc"]);
     let extended = |size: u8| {
         let mut changed = bytes.clone();
@@ -178,12 +178,12 @@ fn sizes_in_a_needless_field_are_the_same() {
         problems(&changed)
     };
     assert_eq!(extended(7), []);
-    let reason = "gives it other sizes";
+    let reason = "contradicts its sizes";
     assert_eq!(extended(9), [ArchiveProblem::ExtraField { name: "abc".into(), reason }]);
 }
 
 #[test]
-fn links_are_found() {
+fn links_are_reported() {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.add_symlink("link", "/etc/passwd", SimpleFileOptions::default()).unwrap();
     let found = problems(&zip.finish().unwrap().into_inner());
@@ -193,7 +193,7 @@ fn links_are_found() {
 }
 
 #[test]
-fn headers_that_differ_are_found() {
+fn differing_headers_are_reported() {
     let bytes = stored(&["abc"]);
     let local = [
         (30, "name"),
@@ -214,15 +214,15 @@ fn headers_that_differ_are_found() {
 }
 
 #[test]
-fn stray_bytes_are_found_wherever_they_lie() {
+fn stray_bytes_are_reported_everywhere() {
     let bytes = stored(&["abc", "def"]);
     assert!(matches!(
         problems(&[&bytes, b"tail".as_slice()].concat()).as_slice(),
         [ArchiveProblem::StrayBytes { count: 4, .. }]
     ));
-    // Python reads an archive behind other bytes; here it is refused.
+    // Python accepts an archive after other bytes.
     assert!(open(&[b"head", bytes.as_slice()].concat()).is_err());
-    // The first member is taken out of the directory only.
+    // Only the directory loses the first member.
     let (first, second) = (central(&bytes, 0), central(&bytes, 1));
     let mut hidden = [&bytes[..first], &bytes[second..]].concat();
     let end = hidden.len() - 22;
@@ -233,7 +233,7 @@ fn stray_bytes_are_found_wherever_they_lie() {
 }
 
 #[test]
-fn members_that_share_bytes_are_found() {
+fn overlapping_members_are_reported() {
     let bytes = stored(&["abc", "def"]);
     let at = central(&bytes, 1) + 42;
     let found = problems(&with(&bytes, at, &[0, 0, 0, 0]));
@@ -241,7 +241,7 @@ fn members_that_share_bytes_are_found() {
 }
 
 #[test]
-fn other_methods_and_encryption_are_found_and_not_read() {
+fn other_methods_and_encryption_are_reported() {
     let bytes = stored(&["abc"]);
     let at = central(&bytes, 0);
     let bzip2 = with(&with(&bytes, 8, &[12]), at + 10, &[12]);
@@ -253,8 +253,8 @@ fn other_methods_and_encryption_are_found_and_not_read() {
 }
 
 #[test]
-fn extra_fields_with_another_name_are_found() {
-    // Python's `zipfile` and others follow this field, others do not.
+fn extra_fields_with_another_name_are_reported() {
+    // Some readers use this field, such as Python's `zipfile`.
     let bytes = stored(&["abc"]);
     let field = [0x75, 0x70, 1, 0, 1];
     let (at, mut changed) = (central(&bytes, 0), bytes.clone());
@@ -264,12 +264,12 @@ fn extra_fields_with_another_name_are_found() {
     changed[end + 12] += 5;
     assert_eq!(
         problems(&changed),
-        [ArchiveProblem::ExtraField { name: "abc".into(), reason: "gives it another name" }]
+        [ArchiveProblem::ExtraField { name: "abc".into(), reason: "renames it" }]
     );
 }
 
 #[test]
-fn bombs_are_found_and_declared_sizes_are_not_believed() {
+fn bombs_are_reported_and_declared_sizes_are_not_trusted() {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file(
         "zeros",
@@ -284,7 +284,7 @@ fn bombs_are_found_and_declared_sizes_are_not_believed() {
         problems(&bytes).first(),
         Some(ArchiveProblem::Bomb { unpacked: 68_157_440, .. })
     ));
-    // The same with a harmless declared size in both headers: no more is read than that.
+    // With a small declared size in both headers, reading stops at that size.
     let at = central(&bytes, 0);
     let liar = with(&with(&bytes, 22, &[9, 0, 0, 0]), at + 24, &[9, 0, 0, 0]);
     assert_eq!(problems(&liar), []);
@@ -295,7 +295,7 @@ fn bombs_are_found_and_declared_sizes_are_not_believed() {
 }
 
 #[test]
-fn damage_is_found_when_reading() {
+fn reading_detects_damage() {
     let bytes = stored(&["abc"]);
     let damaged = replace(&bytes, b"content", b"c0ntent");
     assert!(matches!(
@@ -308,7 +308,7 @@ fn damage_is_found_when_reading() {
 }
 
 #[test]
-fn sizes_behind_the_data_are_noted() {
+fn data_descriptors_are_reported() {
     let mut zip = ZipWriter::new_stream(Vec::new());
     for name in ["abc", "def"] {
         zip.start_file(name, SimpleFileOptions::default()).unwrap();
@@ -342,7 +342,7 @@ proptest! {
     }
 }
 
-/// Counts what is read.
+/// Counts the read bytes.
 struct Counting<'a>(Cursor<&'a [u8]>, u64);
 
 impl Read for Counting<'_> {
@@ -366,7 +366,7 @@ fn a_header_that_thousands_of_entries_share_is_read_once() {
     let directory = central(&bytes, 0);
     let end = find(&bytes, b"PK\x05\x06")[0];
     let mut entry = bytes[directory..end].to_vec();
-    // They need not have the name that the header has.
+    // Their names may differ from the header's.
     entry[28..30].copy_from_slice(&1_u16.to_le_bytes());
     entry.truncate(47);
     let mut tail = bytes[end..].to_vec();
@@ -383,16 +383,16 @@ fn a_header_that_thousands_of_entries_share_is_read_once() {
 }
 
 #[test]
-fn long_names_are_told_in_short() {
+fn long_names_are_truncated() {
     let names: Vec<String> =
         (0..50).map(|each| format!("{each}{}", "\u{1}".repeat(0xf000))).collect();
     let problems = problems(&stored(&names.iter().map(String::as_str).collect::<Vec<_>>()));
-    let told: usize = problems.iter().map(|problem| problem.to_string().len()).sum();
-    assert!(problems.len() >= 50 && told < 3_000 * problems.len(), "{told}");
+    let length: usize = problems.iter().map(|problem| problem.to_string().len()).sum();
+    assert!(problems.len() >= 50 && length < 3_000 * problems.len(), "{length}");
 }
 
 #[test]
-fn a_directory_larger_than_any_real_one_is_not_read() {
+fn a_directory_above_the_limit_is_not_read() {
     let mut bytes = stored(&["a"]);
     let (directory, end) = (central(&bytes, 0), find(&bytes, b"PK\x05\x06")[0]);
     let size = 13 << 20;
@@ -404,7 +404,7 @@ fn a_directory_larger_than_any_real_one_is_not_read() {
 }
 
 #[test]
-fn what_is_no_archive_at_all_is_called_what_it_is() {
+fn other_files_are_errors_with_their_kind() {
     let whole = stored(&["pkg/a.py"]);
     for (bytes, word) in [
         (&b""[..], "empty"),

@@ -1,5 +1,5 @@
-//! Writing an archive in its one canonical form: the same members with the same content give the same bytes,
-//! whatever wrote the archive before.
+//! Writes archives in canonical form: the same members with the same content have the same bytes, regardless of the
+//! original writer.
 
 use std::{
     io::{self, Read, Seek, SeekFrom, Write},
@@ -12,20 +12,20 @@ use thiserror::Error;
 
 use super::{DEFLATED, Entry, MemberError, WheelArchive, directory::UTF8};
 
-/// Made by version 2.0 on Unix, so that readers take the upper half of the attributes for the mode.
+/// Made by version 2.0 on Unix, so that readers use the upper half of the attributes as the mode.
 const MADE_BY: u16 = 0x0314;
 const VERSION_NEEDED: u16 = 20;
-/// Where a local header has the checksum and the sizes.
+/// The offset of checksum and sizes in a local header.
 const SIZES_AT: u64 = 14;
 const REGULAR_FILE: u32 = 0o100_000;
-/// The encoder gets pieces of this size, because its output may depend on where pieces end, and the reader's
-/// depend on how the member was packed before.
+/// The size of pieces for the encoder, in bytes. Its output may depend on piece boundaries, and those of the reader
+/// depend on the original compression.
 const PIECE: usize = 64 << 10;
 
-/// Why an archive cannot be written.
+/// The reason why an archive cannot be written.
 #[derive(Debug, Error)]
 pub(in crate::wheel) enum WriteError {
-    /// A member cannot be read.
+    /// A member is unreadable.
     #[error("`{name}`: {source}")]
     Member {
         /// The member.
@@ -33,22 +33,22 @@ pub(in crate::wheel) enum WriteError {
         /// Why.
         source: MemberError,
     },
-    /// The file cannot be written, or the format has no place for what it would hold.
+    /// The file cannot be written, or exceeds the limits of the format.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// What a member of the new archive holds.
+/// The content of a member in the new archive.
 pub(in crate::wheel) enum Content {
-    /// The bytes that it has.
+    /// Its original bytes.
     Same,
     /// Other bytes.
     New(Vec<u8>),
 }
 
-/// Writes `archive` to `output`, which is empty: the members without folders, the metadata folder last and its
-/// `RECORD` at the very end, otherwise sorted by name; each deflated, with the time `modified` and the mode 0644,
-/// or 0755 if it is executable. There are no extra fields, comments or data descriptors.
+/// Writes `archive` to the empty `output`: members without folders, sorted by name, with the metadata folder last and
+/// its `RECORD` at the end. Each member is deflated and has the time `modified` and the mode 0644, or 0755 if it is
+/// executable. There are no extra fields, comments or data descriptors.
 pub(in crate::wheel) fn write<R: Read + Seek>(
     archive: &mut WheelArchive<R>,
     output: &mut (impl Write + Seek),
@@ -80,7 +80,7 @@ pub(in crate::wheel) fn write<R: Read + Seek>(
         }
         at = packer.end(&mut directory)?;
     }
-    // 65,535 members would announce the zip64 form.
+    // 65,535 members would indicate zip64.
     let count =
         u16::try_from(order.len()).ok().filter(|&it| it < u16::MAX).ok_or_else(too_large)?;
     let mut end = b"PK\x05\x06\0\0\0\0".to_vec();
@@ -93,19 +93,19 @@ pub(in crate::wheel) fn write<R: Read + Seek>(
     Ok(output.write_all(&end)?)
 }
 
-/// The order of the members: as the format recommends, the metadata is at the end of the archive.
+/// The order of the members. The format recommends metadata at the end.
 pub(in crate::wheel) fn rank(name: &str) -> (bool, bool, String) {
     let in_metadata = name.split_once('/').filter(|(folder, _)| folder.ends_with(".dist-info"));
     (in_metadata.is_some(), in_metadata.is_some_and(|(_, file)| file == "RECORD"), name.to_owned())
 }
 
-/// Seconds since 1970 as date and time of MS-DOS, in UTC; the nearest possible ones before 1980 and after 2107.
+/// Converts seconds since 1970 to an MS-DOS date and time in UTC, limited to 1980 to 2107.
 pub(in crate::wheel) fn dos_time(seconds: u64) -> [u16; 2] {
     const FIRST: u64 = 315_532_800;
     const LAST: u64 = 4_354_819_198;
     let seconds = seconds.clamp(FIRST, LAST);
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
-    // Days since 0000-03-01, so that a leap day is the last day of its year.
+    // Days since 0000-03-01, so that the leap day is the last day of a year.
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era =
@@ -137,7 +137,7 @@ fn canonical(entry: &Entry, modified: [u16; 2]) -> Entry {
     }
 }
 
-/// Packs one member.
+/// Compresses a member.
 struct Packer<'a, W: Write + Seek> {
     entry: Entry,
     crc: Crc,
@@ -170,7 +170,7 @@ impl<'a, W: Write + Seek> Packer<'a, W> {
         Ok(())
     }
 
-    /// Completes the local header, adds the member to the directory, and returns the offset behind it.
+    /// Completes the local header, adds the member to the directory, and returns the offset after it.
     fn end(mut self, directory: &mut Vec<u8>) -> io::Result<u64> {
         self.encoder.write_all(&mem::take(&mut self.piece))?;
         let Counted { output, count } = self.encoder.finish()?;
@@ -202,8 +202,7 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// The part that both headers of a member have in common: from the version needed to the length of
-/// the name.
+/// The common part of both headers of a member: from the needed version to the length of the name.
 fn header(entry: &Entry) -> io::Result<Vec<u8>> {
     let name_size = u16::try_from(entry.name.len()).map_err(|_| too_large())?;
     let [time, date] = entry.modified;
@@ -234,7 +233,7 @@ fn central(entry: &Entry) -> io::Result<Vec<u8>> {
     Ok(parts.concat())
 }
 
-/// A field of four bytes; all of them set would announce the zip64 form.
+/// A field of four bytes. With all bits set, it would indicate zip64.
 fn short(value: u64) -> io::Result<u32> {
     u32::try_from(value).ok().filter(|&it| it < u32::MAX).ok_or_else(too_large)
 }

@@ -7,14 +7,14 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter, write::SimpleFileO
 
 use super::*;
 
-/// How somebody packs a member.
+/// A member for packing.
 #[derive(Debug, Clone)]
 struct Packed {
     name: String,
     content: Vec<u8>,
 }
 
-/// An archive of these members; `variant` decides order, time, method, level and whether there are folders.
+/// An archive of these members. `variant` determines order, time, method, level and folders.
 fn archive(members: &[Packed], variant: u8) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let day = variant % 28 + 1;
@@ -51,7 +51,7 @@ fn member(name: &str, content: &[u8]) -> Packed {
 }
 
 #[test]
-fn the_metadata_comes_last_and_record_at_the_very_end() {
+fn the_metadata_is_last_and_record_at_the_end() {
     let names =
         ["p-1.dist-info/RECORD", "z.py", "p-1.dist-info/licenses/A", "a.py", "p-1.dist-info/WHEEL"];
     let bytes = written(&archive(&names.map(|name| member(name, b"")), 0));
@@ -64,7 +64,7 @@ fn the_metadata_comes_last_and_record_at_the_very_end() {
 }
 
 #[test]
-fn programs_stay_executable_and_nothing_else_of_the_mode_counts() {
+fn only_the_executable_bit_of_the_mode_remains() {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, mode) in [("a", 0o700), ("b", 0o640), ("c", 0o777), ("d", 0o666)] {
         zip.start_file(name, SimpleFileOptions::default().unix_permissions(mode)).unwrap();
@@ -76,7 +76,7 @@ fn programs_stay_executable_and_nothing_else_of_the_mode_counts() {
 }
 
 #[test]
-fn times_are_those_of_another_implementation() {
+fn times_match_another_implementation() {
     for (seconds, expected) in [
         (0, (1980, 1, 1, 0, 0, 0)),
         (951_782_401, (2000, 2, 29, 0, 0, 0)),
@@ -101,7 +101,7 @@ fn times_are_those_of_another_implementation() {
 
 #[test]
 fn what_needs_zip64_is_refused() {
-    // One more would announce zip64, which the reader refuses, too.
+    // One more would indicate zip64, which the reader rejects.
     let members: Vec<Packed> = (1..u16::MAX).map(|at| member(&at.to_string(), b"")).collect();
     assert!(WheelArchive::new(Cursor::new(written(&archive(&members, 0)))).is_ok());
     assert!(short(u64::from(u32::MAX)).is_err() && short(u64::from(u32::MAX) - 1).is_ok());
@@ -119,7 +119,7 @@ fn a_damaged_member_is_an_error() {
 
 #[test]
 fn large_members_do_not_depend_on_how_they_were_packed() {
-    // Larger than what the reader inflates in one go, and not all the same.
+    // Larger than the reader inflates at once, with different content.
     let content: Vec<u8> =
         (0..26_u32 << 18).flat_map(|at| (at.wrapping_mul(at) >> 7).to_le_bytes()).collect();
     let members = [member("large", &content)];
@@ -138,7 +138,7 @@ proptest! {
         let [first, second] = variants.map(|variant| written(&archive(&members, variant)));
         prop_assert!(first == second);
         prop_assert!(written(&first) == first);
-        // Another implementation reads what was put in.
+        // Another implementation reads the same content.
         let mut zip = ZipArchive::new(Cursor::new(&first)).unwrap();
         prop_assert_eq!(zip.len(), members.len());
         for member in &members {

@@ -61,7 +61,7 @@ const NEWER_LIBC: Rule = Rule::warning(
 const NOTHING_PUBLISHED: Rule = Rule::note(
     "SET112",
     "nothing-published",
-    "no fix is needed; the comparison runs once you have published such a wheel",
+    "no fix is needed; the comparison runs once you have published a wheel for this interpreter and system",
 );
 
 pub(in crate::audit) const RULES: &[Rule] = &[

@@ -25,7 +25,7 @@ pub(in crate::audit) fn find((path, size): (&Utf8Path, u64), published: &Utf8Pat
         let message = format!("`{}` cannot be read as a wheel", shown(theirs));
         return vec![NOTHING_ALIKE.broken(file, message)];
     };
-    // Pure Python is comparable too: a build that fails silently may produce such a wheel.
+    // Pure Python is comparable too: a build that fails silently may produce a pure wheel.
     let implementations = [implementation(&name), implementation(&their_name)];
     let is_alike = (implementations[0] == implementations[1] || implementations.contains(&"py"))
         && system(&name).0 != "other"
