@@ -1,17 +1,17 @@
-//! The one error type that is written for people.
+//! The error type for user-facing messages.
 
 use thiserror::Error;
 
-/// What went wrong, and what the user can do about it.
+/// An error with an optional hint.
 ///
-/// `Display` prints the message alone. [`crate::report::error`] finds the hint anywhere in a chain of
-/// causes and prints it last, so that an error that wraps this one names it as its `source`.
+/// `Display` prints only the message. [`crate::report::error`] finds the hint anywhere in a chain of causes and prints
+/// it last, so a wrapping error must return this one as its `source`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct UserError {
-    /// What happened and where: the file, the key or the target, with the words of the other tool.
+    /// The failure and its place: the file, key or target, with the error text of other tools.
     pub message: String,
-    /// The command, key or setting that fixes it.
+    /// The command, key or setting that fixes the failure.
     pub hint: Option<String>,
 }
 
@@ -21,18 +21,18 @@ impl UserError {
         Self { message: message.into(), hint: None }
     }
 
-    /// The same error with a hint: a sentence without the word `hint:` before it.
+    /// Sets the hint, without the word `hint:`.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The hint of the first error in the chain of `error` and its causes that has one.
+    /// The first hint in the chain of `error` and its causes.
     pub fn hint_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
         let mut next = Some(error);
         while let Some(error) = next {
-            // An error of the system that wraps another one is not that other one.
+            // An `io::Error` that wraps another error is not that error.
             let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
             let user =
                 inner.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref());
@@ -44,7 +44,7 @@ impl UserError {
         None
     }
 
-    /// The message of `error` and, after an empty line, its hint.
+    /// The message of `error` and its hint, separated by an empty line.
     pub fn explain(error: &(dyn std::error::Error + 'static)) -> String {
         let hint = Self::hint_of(error);
         let hint = hint.map_or_else(String::new, |hint| format!("\n\nhint: {hint}"));

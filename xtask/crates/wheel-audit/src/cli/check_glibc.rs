@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use camino::Utf8PathBuf;
 
-use super::output_args::{OutputArgs, judge_and_print};
+use super::output_args::{OutputArgs, audit_and_print};
 use crate::audit::{Depth, Expectations, Inputs, Settings};
 use crate::policy::{Distribution, Libc, LibcVersion, distributions};
 use crate::report;
@@ -42,7 +42,7 @@ pub fn check_glibc(
     let expectations = Expectations { limit, ..Expectations::default() };
     // Only `verify` checks the rules of an index.
     let settings = Settings { depth: Depth::Floor, publish: false, ..settings };
-    judge_and_print(inputs, &expectations, &settings, &args.output, report::glibc_text)
+    audit_and_print(inputs, &expectations, &settings, &args.output, report::glibc_text)
 }
 
 /// The C library of the distribution `word`, which has the form of a base image: `debian:12`.

@@ -85,7 +85,7 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The option that both programs share.
+/// The common option of both programs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ColorArgs {
     /// Color the output; `NO_COLOR` and `CLICOLOR_FORCE` count for `auto`
@@ -115,7 +115,7 @@ pub fn parse<C: Parser>() -> anyhow::Result<C> {
     parse_with(C::command())
 }
 
-/// As [`parse`], with the help texts that `command` has beside those of the type.
+/// As [`parse`], with the additional help texts of `command`.
 ///
 /// # Errors
 /// As [`parse`].

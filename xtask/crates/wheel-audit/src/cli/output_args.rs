@@ -34,7 +34,7 @@ pub struct OutputArgs {
 
 /// Audits the inputs with progress, and prints the report in the requested formats. `text` prints the default
 /// format.
-pub(super) fn judge_and_print(
+pub(super) fn audit_and_print(
     inputs: &Inputs,
     expectations: &Expectations,
     settings: &Settings,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 use clap::builder::UnknownArgumentValueParser;
 
-use super::output_args::{OutputArgs, judge_and_print};
+use super::output_args::{OutputArgs, audit_and_print};
 use crate::audit::{Depth, Expectations, Inputs, Settings};
 use crate::isa::Level;
 use crate::report;
@@ -59,7 +59,7 @@ pub fn verify(
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let settings = Settings { depth, publish: args.publish || settings.publish, ..settings };
     let expectations = Expectations { isa, ..Expectations::default() };
-    judge_and_print(&inputs, &expectations, &settings, &args.output, report::verify_text)
+    audit_and_print(&inputs, &expectations, &settings, &args.output, report::verify_text)
 }
 
 /// The wheels of `--like`.

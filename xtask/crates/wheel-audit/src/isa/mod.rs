@@ -252,7 +252,7 @@ impl IsaFacts {
     }
 
     /// The certainty of the result, as text.
-    pub(crate) fn how_sure(&self) -> &'static str {
+    pub(crate) fn certainty_text(&self) -> &'static str {
         let has = |certainty| self.features.iter().any(|each| each.certainty == certainty);
         if self.functions == 0 {
             "the file has no function symbols, so code and data cannot be separated"

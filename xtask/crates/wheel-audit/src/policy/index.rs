@@ -29,7 +29,7 @@ impl Index {
     }
 
     /// Whether it accepts wheels with this platform tag.
-    pub(crate) fn takes(&self, tag: PlatformTag) -> bool {
+    pub(crate) fn accepts(&self, tag: PlatformTag) -> bool {
         let Some(arch) = tag.arch() else { return true };
         // `manylinux_2_17_x86_64` is of the kind `manylinux`, `manylinux1_x86_64` of a separate kind.
         let text = tag.to_string();
@@ -38,7 +38,7 @@ impl Index {
     }
 
     /// Whether it accepts metadata of this version (`2.4`).
-    pub(crate) fn takes_metadata(&self, version: &str) -> bool {
+    pub(crate) fn accepts_metadata(&self, version: &str) -> bool {
         self.metadata_versions.contains(version)
     }
 }
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn defect_13_the_index_refuses_plain_linux_tags() {
-        let takes = |tag: &str| tag.parse().is_ok_and(|tag| Index::builtin().takes(tag));
+        let accepts = |tag: &str| tag.parse().is_ok_and(|tag| Index::builtin().accepts(tag));
         for tag in [
             "any",
             "manylinux1_i686",
@@ -64,7 +64,7 @@ mod tests {
             "musllinux_1_2_aarch64",
             "linux_armv7l",
         ] {
-            assert!(takes(tag), "{tag}");
+            assert!(accepts(tag), "{tag}");
         }
         for tag in [
             "linux_x86_64",
@@ -74,8 +74,10 @@ mod tests {
             "musllinux_1_2_ppc64",
             "manylinux_2_38_loongarch64",
         ] {
-            assert!(!takes(tag), "{tag}");
+            assert!(!accepts(tag), "{tag}");
         }
-        assert!(Index::builtin().takes_metadata("2.4") && !Index::builtin().takes_metadata("2.0"));
+        assert!(
+            Index::builtin().accepts_metadata("2.4") && !Index::builtin().accepts_metadata("2.0")
+        );
     }
 }

@@ -114,7 +114,7 @@ fn licence(folder: &str, file: &str) -> String {
 
 fn names_and_versions(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
     let CoreMetadata { metadata_version, name, version, .. } = metadata;
-    if !Index::builtin().takes_metadata(metadata_version) {
+    if !Index::builtin().accepts_metadata(metadata_version) {
         let text = metadata_version.escape_debug();
         found.push((
             &UNKNOWN_VERSION,

@@ -95,7 +95,7 @@ fn above(
     (promises, level): (&str, &Level),
     used: Option<&FeatureUse>,
 ) -> Finding {
-    let cause = format!("needs {needed}, but {promises} only {level}: {}", facts.how_sure());
+    let cause = format!("needs {needed}, but {promises} only {level}: {}", facts.certainty_text());
     let place = used.map(text).unwrap_or_default();
     rule.broken(path, format!("{cause}{place}")).sharing(cause)
 }
@@ -124,7 +124,7 @@ fn by_promise(path: &str, facts: &IsaFacts, allowed: &Level) -> Option<Finding> 
     let cause = format!(
         "has code for {}, but `[check] isa` promises only {allowed}: {}",
         facts.possible,
-        facts.how_sure()
+        facts.certainty_text()
     );
     Some(GUARDED.broken(path, format!("{cause}{}", text(guarded))).sharing(cause))
 }

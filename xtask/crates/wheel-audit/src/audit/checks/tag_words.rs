@@ -88,7 +88,7 @@ fn platform_fault(claim: PlatformTag) -> Option<(&'static Rule, String)> {
         }
         Some(LibcRelease::Known) | None => {}
     }
-    let refused = !Index::builtin().takes(claim);
+    let refused = !Index::builtin().accepts(claim);
     refused.then(|| (&REFUSED_PLATFORM, format!("the package index rejects `{claim}`")))
 }
 

@@ -81,7 +81,7 @@ fn a_file_without_known_functions_has_an_uncertain_level() {
     let facts = scan(&file).unwrap();
     assert_eq!((facts.required, facts.possible), (level("x86-64-v1"), level("x86-64-v3")));
     assert_eq!(found(&facts, "avx2"), Some(Certainty::Outside));
-    assert!(facts.how_sure().contains("no function"));
+    assert!(facts.certainty_text().contains("no function"));
 }
 
 proptest! {
