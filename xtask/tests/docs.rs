@@ -3,6 +3,7 @@
 //! Behind the opening fence of a block of `sh`, `status=1` states another exit status than 0, and `skip="REASON"` why the
 //! block cannot run here. The pages of [`END_TO_END`] run with the real engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "the blocks that do not run are listed")]
 
 #[path = "../crates/wheel-build/tests/common/mod.rs"]
 mod common;

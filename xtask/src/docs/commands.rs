@@ -72,7 +72,9 @@ fn section(command: &Command, level: usize, page: &mut String) {
     for (title, list) in [("Arguments", positional), ("Options", options)] {
         if !list.is_empty() {
             let _ = writeln!(page, "\n{title}:\n");
-            list.into_iter().for_each(|arg| argument(arg, page));
+            for arg in list {
+                argument(arg, page);
+            }
         }
     }
     let below = command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help");

@@ -130,6 +130,7 @@ pub(super) fn mentions(line: &str) -> impl Iterator<Item = &str> {
         let rest = &line[at..];
         let link = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
         let link = link.trim_end_matches(['.', '#']);
-        (link.ends_with(".md") || link.contains(".md#")).then_some(link)
+        let file = link.split('#').next().unwrap_or_default();
+        (Utf8Path::new(file).extension() == Some("md")).then_some(link)
     })
 }

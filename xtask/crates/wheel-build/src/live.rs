@@ -126,8 +126,8 @@ impl Jobs {
         }
         let place = |job: &str| self.order.iter().position(|each| each == job);
         let mine = place(job);
-        let later = self.order.iter().filter(|each| place(each) > mine);
-        let next = later.filter_map(|each| self.running.get(each)?.bar.as_ref()).next();
+        let mut later = self.order.iter().filter(|each| place(each) > mine);
+        let next = later.find_map(|each| self.running.get(each)?.bar.as_ref());
         let bar = match next.or(self.total.as_ref()) {
             Some(next) => bars.insert_before(next, ProgressBar::new_spinner()),
             None => bars.add(ProgressBar::new_spinner()),

@@ -32,7 +32,7 @@ fn common_tasks_name_commands_that_exist() {
     let names =
         tasks.split("cargo xtask ").skip(1).map(|rest| rest.split([' ', '\n']).next().unwrap());
     // `help` fails for another name.
-    assert!(names.map(|name| help(&[name])).count() > 5, "{tasks}");
+    assert!(names.map(|name| help(&[name])).filter(|text| !text.is_empty()).count() > 5, "{tasks}");
 }
 
 #[test]

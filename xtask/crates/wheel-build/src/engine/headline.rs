@@ -25,11 +25,11 @@ pub(crate) fn headline(lines: &[String]) -> Option<Headline> {
         return Some(Headline { text: lines[at].trim().to_owned(), at });
     }
     let block = blocks.last()?;
-    let frames = lines[block.clone()].iter().filter_map(|line| frame(line));
+    let mut frames = lines[block.clone()].iter().filter_map(|line| frame(line));
     let base = indent(&lines[block.start]);
     let at = block.clone().skip(1).find(|&at| indent(&lines[at]) <= base)?;
     let exception = lines[at].trim();
-    let text = match frames.last() {
+    let text = match frames.next_back() {
         Some(place) => format!("{place}: {exception}"),
         None => exception.to_owned(),
     };

@@ -1,4 +1,4 @@
-//! Logs of real tools: gcc 12, binutils 2.40, rustc, CMake 4.4, meson 1.12, Python 3.11, pytest 9.
+//! Logs of real tools: gcc 12, binutils 2.40, rustc, `CMake` 4.4, meson 1.12, Python 3.11, pytest 9.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

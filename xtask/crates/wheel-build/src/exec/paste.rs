@@ -47,16 +47,14 @@ impl Step {
         parts.push(start.join(" "));
         let mut takes_value = false;
         for word in rest {
-            match parts.last_mut().filter(|_| takes_value && !word.starts_with('-')) {
-                Some(option) => {
-                    option.push(' ');
-                    option.push_str(word);
-                    takes_value = false;
-                }
-                None => {
-                    takes_value = is_option(word);
-                    parts.push(word.clone());
-                }
+            let option = parts.last_mut().filter(|_| takes_value && !word.starts_with('-'));
+            if let Some(option) = option {
+                option.push(' ');
+                option.push_str(word);
+                takes_value = false;
+            } else {
+                takes_value = is_option(word);
+                parts.push(word.clone());
             }
         }
         parts

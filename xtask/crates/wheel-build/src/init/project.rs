@@ -39,7 +39,7 @@ pub(super) struct Project {
 pub(super) struct Needs {
     /// The name of the tool that needs Rust.
     pub(super) rust: Option<&'static str>,
-    /// CMake.
+    /// `CMake`.
     pub(super) cmake: bool,
     /// Ninja.
     pub(super) ninja: bool,

@@ -1,6 +1,7 @@
 //! How long each job's last build took, for the estimate before the next one.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use wheel_audit::report::counted;
@@ -24,7 +25,9 @@ pub(crate) fn summary(plan: &Plan, work: &Utf8Path) -> String {
     let mut text =
         format!("{}, {}", counted(plan.jobs.len(), "job"), counted(images.len(), "base image"));
     if let Some(seconds) = seconds.filter(|all| !all.is_empty()) {
-        text += &format!(", about {} of build time the last time", about(seconds.iter().sum()));
+        let time = about(seconds.iter().sum());
+        // Writing to a text cannot fail.
+        let _ = write!(text, ", about {time} of build time the last time");
     }
     text
 }

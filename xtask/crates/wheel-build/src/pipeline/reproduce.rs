@@ -1,6 +1,6 @@
 //! `reproduce`: builds each wheel twice, without caches and under different conditions, and compares the bytes.
 //!
-//! The second build runs `scripts/vary.sh`, which varies the conditions in [`VARIED`]. CommonWheel builds use the fixed
+//! The second build runs `scripts/vary.sh`, which varies the conditions in [`VARIED`]. Both builds use the fixed
 //! environment of `scripts/build-env.sh`, which must hide these conditions from the wheel.
 
 use std::time::Instant;
@@ -24,7 +24,7 @@ use crate::engine::cache::Cached;
 use crate::live::{Stage, Watch};
 use crate::plan::{Job, Plan};
 
-/// Steps that fetch for the package or run its code. CommonWheel builds run them without cache.
+/// Steps that fetch for the package or run its code. Both builds run them without cache.
 const STAGES: [&str; 10] = [
     "fetch-sdist",
     "before-run",

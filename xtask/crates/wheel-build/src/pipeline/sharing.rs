@@ -236,7 +236,7 @@ impl<'a> Shared<'a> {
             return Ok(built);
         }
         let built = build()?;
-        // Unexpectedly, both jobs built a shareable wheel at the same time. CommonWheel must test the same one.
+        // Unexpectedly, both jobs built a shareable wheel at the same time. Both must test the same one.
         if built.wheels().any(is_shareable) {
             for lead in &self.leads {
                 self.progress.wait_while_building(lead.index);

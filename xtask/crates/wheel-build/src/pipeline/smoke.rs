@@ -3,7 +3,7 @@
 //! The smoke test installs the wheel with pip in a clean container of its target and platform, which has the
 //! interpreter and no compiler. It imports the installed modules and calls a function of each.
 //!
-//! CommonWheel are stages of the same Dockerfile, so that they run where the build ran (an emulated platform, a remote
+//! Both are stages of the same Dockerfile, so that they run where the build ran (an emulated platform, a remote
 //! engine), and a stopped run leaves no container behind.
 
 use std::collections::BTreeMap;

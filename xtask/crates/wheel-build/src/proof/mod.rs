@@ -52,7 +52,7 @@ impl Facts<'_> {
     }
 }
 
-/// CommonWheel documents, with their file names.
+/// Both documents, with their file names.
 ///
 /// # Errors
 /// If the facts cannot be written as JSON, or the wheel's name is invalid.
