@@ -126,7 +126,7 @@ fn adopted() -> Workspace {
     w
 }
 
-/// Runs the text of a block as a shell does; the exit status, and what it printed.
+/// Runs the text of a block as a shell does; the exit status and the output.
 fn run(w: &Workspace, text: &str) -> (Option<i32>, String) {
     let bin = w.fake.with_file_name("bin");
     let ran = Command::new("sh")

@@ -123,7 +123,7 @@ fn tables_of<'a>(root: &'a Json, node: &'a Json, path: &[&'a str], found: &mut V
     }
 }
 
-/// What `node` stands for: its definition, without the alternative of no value.
+/// The definition of `node`, without the alternative of no value.
 fn resolved<'a>(root: &'a Json, node: &'a Json) -> &'a Json {
     if let Some(name) = node["$ref"].as_str() {
         return root

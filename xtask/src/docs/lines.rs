@@ -15,7 +15,7 @@ const INCOMPLETE: [ErrorKind; 3] = [
     ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
 ];
 
-/// What stands for each placeholder of a mention.
+/// The value of each placeholder of a mention.
 const PLACEHOLDERS: [(&str, &str); 15] = [
     ("PLATFORM", "linux/amd64"),
     ("TARGET", "debian:12"),

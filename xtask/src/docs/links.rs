@@ -31,7 +31,7 @@ pub(super) fn problems(root: &Utf8Path, sources: &[Source]) -> anyhow::Result<Ve
     Ok(problems)
 }
 
-/// What is wrong with `link` on the page at `path`.
+/// The problem of `link` on the page at `path`.
 fn follow(
     root: &Utf8Path,
     pages: &BTreeMap<&Utf8Path, &Page>,

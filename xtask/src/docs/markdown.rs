@@ -22,7 +22,7 @@ pub(crate) struct Page {
 pub(crate) struct Fence {
     /// The line of the block's first line of text.
     pub(crate) line: usize,
-    /// What is behind the opening fence: `sh`, `sh status=1`.
+    /// The text behind the opening fence: `sh`, `sh status=1`.
     pub(crate) info: String,
     /// The text in the block.
     pub(crate) text: String,

@@ -75,7 +75,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A page of the documentation: its path relative to the repository, and what is in it.
+/// A page of the documentation: its path relative to the repository, and its content.
 struct Source {
     path: Utf8PathBuf,
     page: Page,
