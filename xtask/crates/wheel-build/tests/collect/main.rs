@@ -142,15 +142,15 @@ fn a_folder_that_is_not_whole_is_refused_and_nothing_is_taken() {
     const CP311: &str = "one/debian12-amd64/demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
     type Spoil = fn(&Bench);
     let spoil: [(&str, Spoil); 5] = [
-        ("it is not there", |b| fs_err::remove_file(b.brought.join(CP311)).unwrap()),
-        ("bytes, and", |b| fs_err::write(b.brought.join(CP311), "half").unwrap()),
-        ("it is not there", |b| {
+        ("but it is missing", |b| fs_err::remove_file(b.brought.join(CP311)).unwrap()),
+        ("bytes, but", |b| fs_err::write(b.brought.join(CP311), "half").unwrap()),
+        ("but it is missing", |b| {
             fs_err::remove_file(b.brought.join("one/debian12-amd64/SHA256SUMS")).unwrap();
         }),
         ("not a manifest of this tool", |b| {
             fs_err::write(b.brought.join("one/manifest.json"), "{\"schema_vers").unwrap();
         }),
-        ("no line of the manifest", |b| {
+        ("does not list it", |b| {
             fs_err::write(b.brought.join("one/debian12-amd64/x-1-py3-none-any.whl"), "").unwrap();
         }),
     ];
