@@ -176,6 +176,9 @@ const CONSEQUENCES: [&str; 13] = [
 ];
 
 pub(super) fn is_error(line: &str) -> bool {
+    // A warning can quote an error.
+    let reported = [": warning: ", ": note: "].iter().filter_map(|words| line.find(words)).min();
+    let line = &line[..reported.unwrap_or(line.len())];
     let text = line.trim_start();
     let rustc = text.starts_with("error[E") || (text.starts_with("error: ") && line == text);
     let cmake = text.starts_with("CMake Error at ") || text.starts_with("CMake Error: ");

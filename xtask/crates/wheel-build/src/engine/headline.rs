@@ -11,18 +11,18 @@ pub(crate) struct Headline {
     pub at: usize,
 }
 
-/// The first error of a compiler, linker or build system in `lines`, or the exception of a Python traceback, or
-/// the first failed test.
+/// The first failed test of pytest in `lines`, or the first error of a compiler, linker or build system, or the
+/// exception of a Python traceback.
 pub(crate) fn headline(lines: &[String]) -> Option<Headline> {
     let blocks = tracebacks(lines);
     let is_outside = |at: usize| !blocks.iter().any(|block| block.contains(&at));
-    let failed_test = || lines.iter().position(|line| line.starts_with("FAILED "));
+    // The output of a test can look like an error.
+    if let Some(at) = lines.iter().position(|line| is_failed_test(line)) {
+        return Some(Headline { text: lines[at].trim().to_owned(), at });
+    }
     let error = (0..lines.len()).find(|&at| is_error(&lines[at]) && is_outside(at));
     if let Some(at) = error {
         return Some(Headline { text: located(lines, at), at });
-    }
-    if let Some(at) = failed_test() {
-        return Some(Headline { text: lines[at].trim().to_owned(), at });
     }
     let block = blocks.last()?;
     let mut frames = lines[block.clone()].iter().filter_map(|line| frame(line));
@@ -34,6 +34,13 @@ pub(crate) fn headline(lines: &[String]) -> Option<Headline> {
         None => exception.to_owned(),
     };
     Some(Headline { text, at })
+}
+
+/// `FAILED a.py::test - assert 0`, `ERROR a.py - ImportError: b`
+fn is_failed_test(line: &str) -> bool {
+    let rest = ["FAILED ", "ERROR "].iter().find_map(|word| line.strip_prefix(word));
+    let name = rest.and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
+    name.contains("::") || name.ends_with(".py")
 }
 
 /// The error at line `at`; rustc and `CMake` have the rest of it in the lines below.

@@ -103,3 +103,36 @@ fn the_interpreter_in_a_path_makes_no_other_error() {
     assert_eq!(without_interpreter(&path("311")), without_interpreter(&path("313")));
     assert_ne!(without_interpreter("a.c:3: x"), without_interpreter("a.c:4: x"));
 }
+
+#[test]
+fn a_quoted_error_is_no_error() {
+    let log = "a.c:1:2: warning: #warning \"x: error: y\" [-Wcpp]\n\
+        a.c:1:2: note: in file: fatal error: z\n\
+        0 errors, 2 warnings\n\
+        b.c:3:4: error: unknown type name 'w'\n\
+        make: *** [Makefile:2: b.o] Error 1\n";
+    assert_eq!(of(log), "b.c:3:4: error: unknown type name 'w'");
+    let cc_rs = "warning: demo@0.1.0: a.c:3:4: error: unknown type name 'w'\n";
+    assert_eq!(of(cc_rs), cc_rs.trim());
+}
+
+#[test]
+fn the_output_of_a_test_is_no_error() {
+    let lines = |log: &str| log.lines().map(str::to_owned).collect::<Vec<_>>();
+    let pytest = "----- Captured stderr call -----\n\
+        prog: error: unrecognized arguments: -x\n\
+        ERROR tests/test_b.py - ModuleNotFoundError: No module named 'b'\n\
+        FAILED tests/test_a.py::test_sum - assert 1 == 2\n";
+    let found = headline(&lines(pytest)).unwrap();
+    assert_eq!((found.at, found.text.split(' ').nth(1)), (2, Some("tests/test_b.py")));
+    let unittest = "FAIL: test_sum (test_a.T.test_sum)\n\
+        ------\n\
+        Traceback (most recent call last):\n\
+        \x20 File \"/source/test_a.py\", line 4, in test_sum\n\
+        \x20   self.assertEqual(1, 2)\n\
+        AssertionError: 1 != 2\n\
+        \n\
+        FAILED (failures=1)\n";
+    let found = headline(&lines(unittest)).unwrap();
+    assert_eq!(found.text, "/source/test_a.py:4: AssertionError: 1 != 2");
+}

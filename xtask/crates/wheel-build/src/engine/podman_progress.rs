@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::progress::{Event, FailedStep, Follow, Recent};
+use super::progress::{Event, FailedStep, Follow, Recent, clean};
 
 /// The start of podman's error about a step (containers/buildah, `imagebuildah/stage_executor.go`).
 const OF_STEP: &str = "building at STEP ";
@@ -46,8 +46,7 @@ struct Count {
 
 impl Follow for Progress {
     fn line(&mut self, line: &[u8]) -> Vec<Event> {
-        let text = String::from_utf8_lossy(line);
-        let text: String = text.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+        let text = clean(&String::from_utf8_lossy(line));
         if text.trim().is_empty() {
             return Vec::new();
         }

@@ -92,7 +92,8 @@ struct Step {
     name: String,
     started: bool,
     ended: bool,
-    partial: String,
+    /// The start of a line. A chunk can end inside of a character.
+    partial: Vec<u8>,
     output: Recent,
 }
 
@@ -223,7 +224,7 @@ impl Progress {
         }
         step.ended = true;
         if !step.partial.is_empty() {
-            let line = std::mem::take(&mut step.partial);
+            let line = clean(&String::from_utf8_lossy(&std::mem::take(&mut step.partial)));
             step.output.keep(&line);
             events.push(Event::Output { name: name.clone(), line });
         }
@@ -251,9 +252,9 @@ impl Progress {
     fn log(&mut self, log: &Log, events: &mut Vec<Event>) {
         let Some(step) = self.steps.get_mut(&log.vertex) else { return };
         let Ok(data) = STANDARD.decode(&log.data) else { return };
-        step.partial.push_str(&String::from_utf8_lossy(&data));
-        while let Some(at) = step.partial.find('\n') {
-            let line = clean(step.partial[..at].trim_end_matches('\r'));
+        step.partial.extend_from_slice(&data);
+        while let Some(at) = memchr::memchr(b'\n', &step.partial) {
+            let line = clean(&String::from_utf8_lossy(&step.partial[..at]));
             step.partial.drain(..=at);
             step.output.keep(&line);
             events.push(Event::Output { name: step.name.clone(), line });
@@ -291,8 +292,10 @@ fn is_cancelled(error: &str) -> bool {
     error.contains("context canceled")
 }
 
-/// `text` without control characters, which could repaint a terminal.
-fn clean(text: &str) -> String {
+/// `text` without the colors of tools, which would hide their errors, and without control characters, which could
+/// repaint a terminal.
+pub(super) fn clean(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
     text.chars().filter(|c| !c.is_control() || *c == '\t').collect()
 }
 

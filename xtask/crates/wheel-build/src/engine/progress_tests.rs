@@ -69,7 +69,7 @@ fn the_indented_reports_of_older_clients_are_parsed_too() {
 #[test]
 fn a_line_that_is_not_progress_is_the_clients_message() {
     let (_, events) = feed(&["ERROR: \u{1b}[31mno builder", ""]);
-    assert_eq!(events, [Event::Message("ERROR: [31mno builder".to_owned())]);
+    assert_eq!(events, [Event::Message("ERROR: no builder".to_owned())]);
 }
 
 proptest! {
@@ -120,4 +120,22 @@ fn cutting_a_long_line_leaves_no_part_of_a_secret() {
     let step = progress.failed().unwrap().redacted(|text| text.replace("s3cretword", "****"));
     assert_eq!(step.error, "****");
     assert_eq!(step.tail, [format!("{}**** ", "x".repeat(MAX_SHOWN - 5))]);
+}
+
+#[test]
+fn colors_and_chunks_do_not_hide_an_error() {
+    // A colored line, cut inside of its last character, then control sequences without a newline.
+    let (progress, events) = feed(&[
+        r#"{"vertexes":[{"digest":"a","name":"A","started":"t"}]}"#,
+        r#"{"logs":[{"vertex":"a","data":"G1swMW0bW0thLmM6MToyOhtbbRtbSyAbWzAxOzMxbRtbS2Vycm9yOiAbW20bW0tubyDD"}]}"#,
+        r#"{"logs":[{"vertex":"a","data":"qQ0KG10wO3RpdGxlBxtbMkrCmzFtZW5k"}]}"#,
+        r#"{"vertexes":[{"digest":"a","started":"t","completed":"u","error":"exit code: 1"}]}"#,
+    ]);
+    let lines = ["a.c:1:2: error: no é", "1mend"];
+    let printed = events.iter().filter_map(|event| match event {
+        Event::Output { line, .. } => Some(line.as_str()),
+        _ => None,
+    });
+    assert_eq!(printed.collect::<Vec<_>>(), lines);
+    assert_eq!(progress.failed().unwrap().tail, lines[..1]);
 }

@@ -30,11 +30,18 @@ fn a_folded_step_is_the_same_command() {
     args.extend(
         (0..9).flat_map(|n| ["--set".to_owned(), format!("stage.args.NAME{n}=a b{n}\nc'd")]),
     );
+    let hostile = [
+        "", "\\", "a\\\n", "--x", "-", "--", "$(b)`c`", "!d", "#e", "~", "*?[f]", "\"'", "g\n# h",
+        "\t",
+    ];
+    args.extend(hostile.map(str::to_owned));
     args.push("x".repeat(120));
     let step = Step::new("printf", ["%s\\n"]).args(args).env("PLATFORM", "linux/amd64");
     let folded = step.folded(60);
     let output = |script: &str| Exec::real().read(&sh(script)).unwrap();
     assert_eq!(output(&folded), output(&step.to_string()));
+    let want: String = step.args.iter().skip(1).map(|arg| format!("{arg}\n")).collect();
+    assert_eq!(output(&folded), want);
     let is_long = |line: &&str| line.chars().count() > 60;
     let long: Vec<_> = folded.lines().filter(is_long).collect();
     assert!(long.len() == 1 && long[0].ends_with('x'), "{folded}");

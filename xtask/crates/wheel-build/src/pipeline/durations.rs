@@ -19,7 +19,7 @@ pub(super) fn record(work: &Utf8Path, job: &Job, seconds: f64) {
 
 /// "4 jobs, 2 base images, about 3 min of build time the last time"; without the time where a job has none.
 pub(crate) fn summary(plan: &Plan, work: &Utf8Path) -> String {
-    let seconds = |job| fs_err::read_to_string(file(work, job)).ok()?.trim().parse::<f64>().ok();
+    let seconds = |job| read(&fs_err::read_to_string(file(work, job)).ok()?);
     let seconds: Option<Vec<f64>> = plan.jobs.iter().map(seconds).collect();
     let images: BTreeSet<_> = plan.jobs.iter().map(Job::folder).collect();
     let mut text =
@@ -30,6 +30,11 @@ pub(crate) fn summary(plan: &Plan, work: &Utf8Path) -> String {
         let _ = write!(text, ", about {time} of build time the last time");
     }
     text
+}
+
+/// The seconds in a note. Anything but a sensible duration counts as none.
+fn read(note: &str) -> Option<f64> {
+    note.trim().parse().ok().filter(|seconds| (0.0..1e7).contains(seconds))
 }
 
 /// "40 s", "3 min", "2 h"
@@ -43,7 +48,15 @@ fn about(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::about;
+    use super::{about, read};
+
+    #[test]
+    fn a_broken_note_is_no_duration() {
+        assert_eq!(read("12.5\n"), Some(12.5));
+        for broken in ["", "12 s", "NaN", "inf", "-1", "1e300"] {
+            assert_eq!(read(broken), None, "{broken}");
+        }
+    }
 
     #[test]
     fn a_duration_has_one_unit() {

@@ -55,5 +55,20 @@ pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
 }
 
 fn printed(ctx: &Context<'_>, bake: &Bake<'_>) -> String {
-    ctx.engine.bake_step(bake).map_or_else(|error| format!("# {error}"), |step| step.folded(WIDTH))
+    ctx.engine
+        .bake_step(bake)
+        .map_or_else(|error| comment(&error.to_string()), |step| step.folded(WIDTH))
+}
+
+/// `text` as lines that a shell skips.
+fn comment(text: &str) -> String {
+    format!("# {}", text.replace(['\n', '\r'], "\n# "))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn each_line_of_an_error_is_a_comment() {
+        assert_eq!(super::comment("a\nrm b\rc"), "# a\n# rm b\n# c");
+    }
 }
