@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{BrokenLink, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 
 /// What the checks read of a page. Lines are counted from 1.
 #[derive(Debug, Default)]
@@ -11,6 +11,8 @@ pub(crate) struct Page {
     pub(crate) anchors: BTreeSet<String>,
     /// The addresses of links and pictures.
     pub(crate) links: Vec<(usize, String)>,
+    /// The names of links that the page does not define: `b` of `[a][b]`.
+    pub(crate) undefined: Vec<(usize, String)>,
     /// The texts of inline code.
     pub(crate) code: Vec<(usize, String)>,
     /// The fenced blocks.
@@ -47,7 +49,16 @@ impl Page {
             | Options::ENABLE_FOOTNOTES;
         let (mut page, mut used) = (Self::default(), BTreeMap::new());
         let (mut heading, mut fence): (Option<String>, Option<Fence>) = (None, None);
-        for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+        let mut undefined = Vec::new();
+        let mut note = |link: BrokenLink<'_>| {
+            // Brackets alone are no link.
+            if link.link_type == LinkType::Reference {
+                undefined.push((line(link.span.start), link.reference.to_string()));
+            }
+            None
+        };
+        let parser = Parser::new_with_broken_link_callback(text, options, Some(&mut note));
+        for (event, range) in parser.into_offset_iter() {
             match event {
                 Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
                 Event::End(TagEnd::Heading(_)) => {
@@ -81,6 +92,7 @@ impl Page {
                 _ => {}
             }
         }
+        page.undefined = undefined;
         page
     }
 }

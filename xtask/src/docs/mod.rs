@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub(crate) use self::book::check as book;
-use self::markdown::Page;
+use self::markdown::{Fence, Page};
 use wheel_audit::{UserError, report, rule_docs};
 use wheel_build::own::{CONFIG_EXAMPLES, CONFIG_SCHEMA, Exec, FINDINGS, Workspace, command_line};
 
@@ -28,7 +28,7 @@ const TOP: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHAN
 /// The commands of [`crate::Developer`], which exist in this repository alone.
 const DEVELOPER: [&str; 3] = ["policy", "docs", "ci"];
 
-const HINT: &str = "`cargo xtask docs write` writes the generated pages";
+const OUT_OF_DATE: &str = "the page is out of date";
 
 /// Arguments of `docs`.
 #[derive(Debug, clap::Args)]
@@ -147,15 +147,36 @@ pub(crate) fn check(root: &Utf8Path) -> anyhow::Result<bool> {
     for problem in &problems {
         report::failed(&UserError::new(problem.to_string()));
     }
+    if problems.iter().any(|problem| problem.message == OUT_OF_DATE) {
+        report::hint("`cargo xtask docs write` writes the generated pages");
+    }
     Ok(problems.is_empty())
+}
+
+/// Blocks and links of `page` that no check would read.
+fn unchecked(path: &Utf8Path, page: &Page) -> Vec<Problem> {
+    let message = |fence: &Fence| match fence.language() {
+        "" => Some("the block names no language: write `text` or `sh` behind the fence".to_owned()),
+        name @ ("bash" | "shell" | "zsh" | "console" | "sh-session") => {
+            Some(format!("no check reads a block of `{name}`: write `sh` behind the fence"))
+        }
+        _ => None,
+    };
+    let fences = page.fences.iter();
+    let fences = fences.filter_map(|it| Some(Problem::new(path, it.line - 1, message(it)?)));
+    let undefined = page.undefined.iter().map(|(line, name)| {
+        Problem::new(path, *line, format!("the link `[{name}]` has no address on the page"))
+    });
+    fences.chain(undefined).collect()
 }
 
 /// Every problem of the pages below `root`, sorted by place.
 fn problems(root: &Utf8Path) -> anyhow::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for (name, text) in generated()? {
-        if !fs_err::read_to_string(root.join(name)).is_ok_and(|found| found == text) {
-            problems.push(Problem::new(name, 0, format!("the page is out of date; {HINT}")));
+        let found = fs_err::read_to_string(root.join(name)).unwrap_or_default();
+        if let Some(line) = first_difference(&found, &text) {
+            problems.push(Problem::new(name, line, OUT_OF_DATE));
         }
     }
     let sources = sources(root)?;
@@ -164,10 +185,17 @@ fn problems(root: &Utf8Path) -> anyhow::Result<Vec<Problem>> {
     for Source { path, page } in &sources {
         problems.extend(lines::problems(&tool, path, page));
         problems.extend(fragments::problems(path, page));
+        problems.extend(unchecked(path, page));
     }
     problems.sort();
     problems.dedup();
     Ok(problems)
+}
+
+/// The first line, counted from 1, in which two texts differ.
+fn first_difference(one: &str, other: &str) -> Option<usize> {
+    let same = one.split('\n').zip(other.split('\n')).take_while(|(one, other)| one == other);
+    (one != other).then(|| same.count() + 1)
 }
 
 /// The pages at the top of `root` and below `docs/`, sorted.

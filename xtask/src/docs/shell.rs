@@ -19,6 +19,10 @@ impl Simple {
     }
 }
 
+/// Words before a command that the shell, or `sudo`, runs.
+const PREFIXES: [&str; 12] =
+    ["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "sudo", "exec"];
+
 /// The simple commands of `text`, in its order.
 pub(crate) fn commands(text: &str) -> Vec<Simple> {
     let mut reader = Reader {
@@ -112,6 +116,7 @@ impl Reader<'_> {
         while let Some(c) = self.next() {
             match c {
                 c if c == quote => break,
+                '$' if quote == '"' && self.rest.peek() == Some(&'(') => self.substitution(),
                 '\\' if quote == '"' => {
                     if let Some(c) = self.next() {
                         self.push(c);
@@ -135,17 +140,21 @@ impl Reader<'_> {
         }
     }
 
-    /// Keeps a command substitution as it is.
+    /// Keeps a command substitution as it is, and reads the commands in it.
     fn substitution(&mut self) {
         self.push('$');
-        let mut depth = 0;
+        let (start, mut inner, mut depth) = (self.line, String::new(), 0);
         while let Some(c) = self.next() {
             self.push(c);
+            inner.push(c);
             depth += i32::from(c == '(') - i32::from(c == ')');
             if depth == 0 {
                 break;
             }
         }
+        let inner = inner.strip_prefix('(').and_then(|it| it.strip_suffix(')')).unwrap_or_default();
+        let commands = commands(inner).into_iter();
+        self.found.extend(commands.map(|it| Simple { line: start + it.line, ..it }));
     }
 
     fn end_word(&mut self) {
@@ -160,7 +169,7 @@ impl Reader<'_> {
             }
             return;
         }
-        if is_assignment {
+        if is_assignment || self.words.is_empty() && PREFIXES.contains(&&*word) {
             return;
         }
         self.words.push(word);

@@ -34,7 +34,8 @@ fn shell_text_is_split_into_simple_commands() {
     let text = "# no command\nA=b cargo xtask \\\n  try 'a b' # comment\nx | y >z 2>&1 && \"$(p q)\"; w &\n";
     let found: Vec<_> =
         shell::commands(text).into_iter().map(|it| (it.line, it.words.join("|"))).collect();
-    let expected = [(1, "cargo|xtask|try|a b"), (3, "x"), (3, "y"), (3, "$(p q)"), (3, "w")];
+    let expected =
+        [(1, "cargo|xtask|try|a b"), (3, "x"), (3, "y"), (3, "p|q"), (3, "$(p q)"), (3, "w")];
     assert_eq!(found, expected.map(|(line, words)| (line, words.to_owned())));
 }
 
@@ -58,6 +59,9 @@ fn clap_parses_the_command_lines_of_fences_and_of_sentences() {
     assert_eq!(refused("```sh\nwheel-audit verify x.whl && wheel-audit build\n```"), [2]);
     // A sentence may leave out what a script needs.
     assert_eq!(refused("```sh\ncargo xtask try\n```"), [2]);
+    for before in ["if ", "! ", "sudo ", "A=$(", "echo \"$(", "x | while "] {
+        assert_eq!(refused(&format!("```sh\n{before}cargo xtask none)\n```")), [2], "{before}");
+    }
     assert!(refused("```text\ncargo xtask no-such-command\n```").is_empty());
 }
 
@@ -111,13 +115,17 @@ fn each_kind_of_problem_is_reported_with_its_place() {
     fs_err::write(root.join("docs/own.md"), own).unwrap();
     fs_err::write(root.join("README.md"), "# Top\n").unwrap();
     assert_eq!(problems(root).unwrap(), []);
-    let wrong = "# Own\n[a](none.md)\n[b](commands.md#none)\n[c](../../x.md)\n[d](#none)\n";
+    let wrong = "# Own\n[a](none.md)\n[b](commands.md#none)\n[c](../../x.md)\n[d](#none)\n[e][none] [e]\n\
+        ```\nx\n```\n```bash\nx\n```\n";
     fs_err::write(root.join("docs/own.md"), wrong).unwrap();
     fs_err::write(root.join("docs/unlisted.md"), "# Unlisted\n").unwrap();
     fs_err::write(root.join("docs/checks.md"), "# Stale\n").unwrap();
     let found = problems(root).unwrap();
     let places: Vec<_> = found.iter().map(|it| format!("{}:{}", it.file, it.line)).collect();
-    let own = ["docs/own.md:2", "docs/own.md:3", "docs/own.md:4", "docs/own.md:5"];
-    assert_eq!(places, [&["docs/checks.md:0"], &own[..], &["docs/unlisted.md:0"]].concat());
-    assert!(found[0].message.contains("`cargo xtask docs write`"));
+    let own = [2, 3, 4, 5, 6, 7, 10].map(|line| format!("docs/own.md:{line}"));
+    let first = ["docs/checks.md:1".to_owned()];
+    assert_eq!(places, [&first, &own[..], &["docs/unlisted.md:0".to_owned()]].concat());
+    assert_eq!(found[0].message, super::OUT_OF_DATE);
+    assert_eq!(super::first_difference("a\nb", "a\nb\n"), Some(3));
+    assert_eq!(super::first_difference("a\nb\n", "a\r\nb\n"), Some(1));
 }
