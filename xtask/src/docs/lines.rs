@@ -5,7 +5,7 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Problem;
-use super::markdown::Page;
+use super::markdown::{Fence, Page};
 use super::shell::{self, Simple};
 
 /// Errors that a mention of a command in a sentence may have: it leaves out arguments.
@@ -37,8 +37,8 @@ const PLACEHOLDERS: [(&str, &str); 15] = [
 /// The command lines of `page` that clap does not accept.
 pub(super) fn problems(tool: &Command, path: &Utf8Path, page: &Page) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for fence in page.fences.iter().filter(|fence| fence.language() == "sh") {
-        for command in shell::commands(&fence.text) {
+    for fence in &page.fences {
+        for command in shell::commands(&script(fence)) {
             if let Some(Err(error)) = parsed(tool, &command) {
                 problems.push(problem(path, fence.line + command.line, &command, &error));
             }
@@ -55,6 +55,16 @@ pub(super) fn problems(tool: &Command, path: &Utf8Path, page: &Page) -> Vec<Prob
         }
     }
     problems
+}
+
+/// The commands of a block: all of `sh`, the lines behind a prompt of `console`.
+fn script(fence: &Fence) -> String {
+    let typed = |line: &str| line.strip_prefix("$ ").unwrap_or_default().to_owned() + "\n";
+    match fence.language() {
+        "sh" => fence.text.clone(),
+        "console" => fence.text.lines().map(typed).collect(),
+        _ => String::new(),
+    }
 }
 
 fn is_incomplete(error: &clap::Error) -> bool {

@@ -157,7 +157,7 @@ pub(crate) fn check(root: &Utf8Path) -> anyhow::Result<bool> {
 fn unchecked(path: &Utf8Path, page: &Page) -> Vec<Problem> {
     let message = |fence: &Fence| match fence.language() {
         "" => Some("the block names no language: write `text` or `sh` behind the fence".to_owned()),
-        name @ ("bash" | "shell" | "zsh" | "console" | "sh-session") => {
+        name @ ("bash" | "shell" | "zsh" | "shell-session") => {
             Some(format!("no check reads a block of `{name}`: write `sh` behind the fence"))
         }
         _ => None,

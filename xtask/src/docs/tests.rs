@@ -63,6 +63,8 @@ fn clap_parses_the_command_lines_of_fences_and_of_sentences() {
         assert_eq!(refused(&format!("```sh\n{before}cargo xtask none)\n```")), [2], "{before}");
     }
     assert!(refused("```text\ncargo xtask no-such-command\n```").is_empty());
+    let console = "```console\n$ cargo xtask plan\nit's cargo xtask none\n$ cargo xtask none\n```";
+    assert_eq!(refused(console), [4]);
 }
 
 #[test]
