@@ -1,10 +1,10 @@
-"""Small questions of source-archive.sh that shell answers badly.
+"""Parses apt's sources and indexes for source-archive.sh.
 
-apt-sources.py pins FILE SERIES  `VERSION SHA256` for each version pinned for a Python series
-apt-sources.py pool              the URI of the distribution's mirror
-apt-sources.py kin FOLDER        the URIs of the distribution's kin, from python-apt's templates
-apt-sources.py suites            deb-src lines of that mirror for this and newer suites
-apt-sources.py newest PACKAGE    reads `apt-cache showsrc`; `VERSION FILE SHA256` or nothing
+apt-sources.py pins FILE SERIES  print `VERSION SHA256` for each version that is pinned for a Python series
+apt-sources.py pool              print the URI of the distribution's mirror
+apt-sources.py kin FOLDER        print the URIs of related distributions, from python-apt's templates
+apt-sources.py suites            print deb-src lines of the mirror for this and newer suites
+apt-sources.py newest PACKAGE    read `apt-cache showsrc`, print `VERSION FILE SHA256` or nothing
 """
 
 import glob
@@ -13,8 +13,7 @@ import os
 import re
 import sys
 
-# Names that stay when a release gets another one: a release that is stable today is
-# oldstable one day, and its successor is the one to ask.
+# Names of suites that stay the same: today's stable release becomes oldstable.
 NEWER = {"debian": ["stable", "testing", "unstable"], "ubuntu": ["devel"]}
 
 
@@ -45,8 +44,7 @@ def deb822_sources(text):
         if "deb" not in fields.get("types", []) or fields.get("enabled") == ["no"]:
             continue
         signed = fields.get("signed-by", [])
-        # A key written into the file itself cannot be said on one line; apt then takes
-        # the distribution's key ring.
+        # A one-line source cannot contain a key. Without the option, apt uses the distribution's key ring.
         options = "signed-by=" + ",".join(signed) if signed and signed[0].startswith("/") else ""
         for uri in fields.get("uris", []):
             yield uri, fields.get("suites", []), fields.get("components", []), options
@@ -72,8 +70,10 @@ def mirror():
 
 
 def kin(folder):
-    """Debian and Ubuntu keep upstream's archives unchanged, so that for a file whose hash is known
-    each is a mirror of the other. python-apt-common says where they are."""
+    """Prints the mirrors of Debian and Ubuntu, from the templates of python-apt-common.
+
+    Both distribute upstream's archives unchanged, so a file with a known hash can come from either.
+    """
     own = os_release().get("ID")
     for name in ("Debian", "Ubuntu"):
         if name.lower() == own:
@@ -88,7 +88,7 @@ def kin(folder):
             for stanza in stanzas:
                 if re.search("^RepositoryType: {}$".format(kind), stanza, re.M):
                     uris += re.findall(r"^BaseURI: (https?://\S+)$", stanza, re.M)
-        # The first is the development series: that of the archive itself.
+        # The first one is the development series, whose mirror is the archive itself.
         if uris:
             print(uris[0].rstrip("/"))
 
@@ -100,7 +100,7 @@ def newest(package):
         if not version or not re.search(r"^Package: " + re.escape(package) + "$", stanza, re.M):
             continue
         upstream = version.group(1).rpartition("-")[0]
-        # Only final releases: 3.15.0~rc1 is not what anybody asked for.
+        # Final releases only: no 3.15.0~rc1.
         if not re.fullmatch(r"[0-9.]+", upstream):
             continue
         checksums = re.search(r"^Checksums-Sha256:\s*\n((?: .*\n?)+)", stanza, re.M)
@@ -132,7 +132,7 @@ def main():
     elif command == "newest":
         newest(sys.argv[2])
     else:
-        sys.exit("unknown command " + command)
+        sys.exit("error: unknown command `{}`".format(command))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Carry the files that a command made or changed from one container into others.
+"""Copies the files that a command created or changed from one container into others.
 
-before.py pack BEGIN ARCHIVE: all of this file system that changed after the file BEGIN did, and all of the
-unpacked source, which lies in XTASK_WORK.
-before.py unpack ARCHIVE: puts it in its place, and lets the loader find new libraries.
+before.py pack BEGIN ARCHIVE: packs every file that changed after the file BEGIN, and the unpacked source in XTASK_WORK.
+before.py unpack ARCHIVE: unpacks them, and updates the loader's cache of libraries.
 
-The lists of installed packages stay out: each container keeps its own, since an interpreter adds to it.
-What the command deleted outside of the source comes back.
+The lists of installed packages are excluded: each container keeps its own, to which an interpreter adds packages.
+Files that the command deleted outside of the source reappear.
 """
 
 import os
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 
-# Caches, lists and logs; /before is where the archive itself lies.
+# Caches, package lists and logs. /before contains the archive itself.
 LEFT_OUT = (
     "/before /etc/ld.so.cache /lib/apk /proc /root/.cache /run /sys /tmp /usr/lib/sysimage /var/cache "
     "/var/lib/apt /var/lib/dnf /var/lib/dpkg /var/lib/rpm /var/log /var/tmp /xtask"
@@ -22,7 +21,7 @@ LEFT_OUT = (
 
 
 def changed(begin, work):
-    """The paths of what has changed since `begin`, and of the source, folders before what is in them."""
+    """The paths that changed since `begin`, and those of the source. A folder precedes its content."""
     source = (work + "/source", work + "/git")
     start = os.lstat(begin).st_ctime_ns
     device = os.lstat("/").st_dev
@@ -47,7 +46,7 @@ def pack(begin, archive):
         for path in changed(begin, os.environ["XTASK_WORK"]):
             out.add(path, recursive=False)
             count += 1
-    print("before: {} files and folders are taken over, {} bytes".format(count, os.path.getsize(archive)))
+    print("before: packed {} files and folders, {} bytes".format(count, os.path.getsize(archive)))
 
 
 def unpack(archive):

@@ -1,8 +1,7 @@
-"""Write what the environment is: build-info.py FOLDER makes build-info.json and .txt
+"""Describes the build environment: build-info.py FOLDER writes build-info.json and build-info.txt.
 
-Everything that can change the bytes of a wheel and can be asked for inside the
-container. A field that turns out empty fails the build: metadata that says nothing
-must not look like metadata.
+They record everything that can change the bytes of a wheel and is visible in the container. An empty field fails the
+build.
 """
 
 import glob
@@ -20,8 +19,8 @@ import extension_sources
 SCHEMA_VERSION = 1
 
 
-def ask(*command):
-    """All that a command prints; empty when the command does not exist."""
+def output_of(*command):
+    """The standard output and standard error of a command; empty if the command does not exist."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     except FileNotFoundError:
@@ -30,21 +29,21 @@ def ask(*command):
 
 
 def version_of(*command):
-    """The first thing in the first line that looks like a version."""
-    lines = ask(*command).splitlines()
-    # `gcc (Debian 12.2.0-14) 12.2.0`: what stands in parentheses is the packager's.
+    """The first version number in the first line of the output."""
+    lines = output_of(*command).splitlines()
+    # `gcc (Debian 12.2.0-14) 12.2.0`: the parentheses contain the package's version.
     match = re.search(r"\d+\.\d+[^\s,)]*", re.sub(r"\([^)]*\)", "", lines[0])) if lines else None
     return match.group(0) if match else "none"
 
 
 def pip_version():
-    """By its metadata: it compiles itself whenever it is started from here."""
+    """The version in pip's metadata: starting pip would compile it."""
     folders = glob.glob("/opt/toolchain/pip-*.dist-info")
     return os.path.basename(folders[0])[len("pip-") : -len(".dist-info")] if folders else "none"
 
 
 def tool_hashes():
-    """The programs that are no system packages, whose versions stand for their bytes."""
+    """The hashes of programs that are not system packages: the version of a package identifies its files."""
     hashes = {}
     for name, program in (("just", "just"), ("patchelf", "patchelf"), ("rust", "rustc"), ("uv", "uv")):
         path = os.path.realpath(shutil.which(program) or "")
@@ -61,18 +60,18 @@ def os_release():
 
 
 def distribution(release, kind):
-    """What package URLs say of a system. A rolling release has no version."""
+    """The fields of a package URL that name the system. A rolling release has no version."""
     found = {"id": release.get("ID", ""), "version": release.get("VERSION_ID", ""), "packages": kind}
     return {name: value for name, value in found.items() if value}
 
 
 def libc():
-    # Asked first: Debian's `musl` puts a second loader on a system with glibc.
-    glibc = re.search(r"^glibc (\d+\.\d+)\s*$", ask("getconf", "GNU_LIBC_VERSION"))
+    # First: Debian's package `musl` adds a second loader to a system with glibc.
+    glibc = re.search(r"^glibc (\d+\.\d+)\s*$", output_of("getconf", "GNU_LIBC_VERSION"))
     loaders = glob.glob("/lib/ld-musl-*.so.1")
     if glibc or not loaders:
         return {"family": "glibc", "version": glibc.group(1) if glibc else ""}
-    match = re.search(r"Version (\S+)", ask(loaders[0]))
+    match = re.search(r"Version (\S+)", output_of(loaders[0]))
     return {"family": "musl", "version": match.group(1) if match else ""}
 
 
@@ -83,11 +82,11 @@ def packages():
         ("rpm", "rpm", "--query", "--all", "--queryformat", "%{NAME} %{VERSION}-%{RELEASE}\n"),
     )
     for kind, *command in commands:
-        output = ask(*command)
+        output = output_of(*command)
         if output:
             return kind, dict(line.split() for line in output.splitlines())
     found = {}
-    for line in ask("apk", "info", "-v").splitlines():
+    for line in output_of("apk", "info", "-v").splitlines():
         match = re.fullmatch(r"(.+?)-(\d[^-]*-r\d+)", line.strip())
         if match:
             found[match.group(1)] = match.group(2)
@@ -131,7 +130,7 @@ def gather():
             "gcc": version_of("gcc", "--version"),
             "g++": version_of("g++", "--version"),
             "ld": version_of("ld", "--version"),
-            # `none` where the distribution lacks the tool.
+            # `none` if the distribution lacks the tool.
             "ccache": version_of("ccache", "--version"),
             "cmake": version_of("cmake", "--version"),
             "file": version_of("file", "--version"),
@@ -147,11 +146,11 @@ def gather():
         "interpreters": interpreters,
         "packages": installed,
     }
-    # A local source is a context of its own.
+    # /package holds a local source, a separate build context.
     folders = [folder for folder in ("/package", "/source") if os.path.exists(folder + "/source.json")]
     if folders:
         info["source"] = {name: value for name, value in read_json(folders[0] + "/source.json").items() if value}
-        # Not in `source`: two reports of one source are of one environment, whoever judged it.
+        # Not in `source`: reports with equal `source` describe one environment, even if this result differs.
         info["extension_sources"] = extension_sources.of_source(folders[0])
     return info
 
@@ -180,11 +179,11 @@ def main():
     folder = sys.argv[1]
     info = gather()
     empty = list(empty_fields(info))
-    # No interpreter is a fact, no tool and no package is a failure to look.
+    # An environment without interpreters is possible; one without these tools is a detection error.
     required = ("gcc", "g++", "ld", "patchelf", "just", "uv", "pip", "python3")
     missing = [name for name in required if info["tools"][name] == "none"]
     if empty or missing or not info["packages"]:
-        sys.exit("error: build metadata without a value: {}".format(" ".join(empty + missing) or "packages"))
+        sys.exit("error: build metadata without a value: `{}`".format("`, `".join(empty + missing) or "packages"))
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "build-info.json"), "w") as out:
         json.dump(info, out, indent=2, sort_keys=True)

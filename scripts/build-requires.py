@@ -1,10 +1,11 @@
-"""What a build backend requires (PEP 517, PEP 518).
+"""Lists the requirements of a build backend (PEP 517, PEP 518).
 
-    build-requires.py table PYPROJECT FOLDER           FOLDER/backend.json and FOLDER/requires.txt, if it can
-    build-requires.py hook BACKEND_JSON PACKAGE OUT    what the backend asks for beside them
+    build-requires.py table PYPROJECT FOLDER           write FOLDER/backend.json and FOLDER/requires.txt
+    build-requires.py hook BACKEND_JSON PACKAGE OUT    write the backend's additional requirements to OUT
 
-`table` reads [build-system], with pip on sys.path, whose reader of TOML it uses. `hook` runs in the environment of the
-backend and calls get_requires_for_build_wheel; CONFIG_SETTINGS has a line KEY=VALUE for each setting.
+`table` reads [build-system]; it writes nothing if the table is not valid or names files. It requires pip on sys.path
+for its TOML parser. `hook` runs in the environment of the backend and calls get_requires_for_build_wheel;
+CONFIG_SETTINGS has a line KEY=VALUE for each setting.
 """
 
 import importlib
@@ -17,14 +18,14 @@ LEGACY = "setuptools.build_meta:__legacy__"
 
 
 def is_installable(system):
-    """Whether the table is as PEP 518 wants it, and needs no file of the source. The frontend reports others."""
+    """Whether the table conforms to PEP 518 and names no file of the source. The frontend reports other tables."""
     if not isinstance(system, dict):
         return False
 
     def is_list(value):
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
-    # A line of a file of requirements could be an option.
+    # In a requirements file, a line can also be an option.
     return (
         is_list(system.get("requires"))
         and all(re.match(r"[A-Za-z0-9][^\r\n]*$", line) and "file:" not in line for line in system["requires"])
@@ -52,7 +53,7 @@ def table(pyproject, folder):
 
 
 def settings(lines):
-    """The mapping of config settings; a key that occurs more than once has a list."""
+    """The mapping of config settings; a repeated key has a list of values."""
     found = {}
     for line in filter(None, lines.splitlines()):
         key, _, value = line.partition("=")
@@ -81,6 +82,6 @@ def hook(backend_json, package, out):
 
 
 if __name__ == "__main__":
-    # The folder of this script is no place for a backend's modules.
+    # A backend must not import modules from the folder of this script.
     sys.path.pop(0)
     {"table": table, "hook": hook}[sys.argv[1]](*sys.argv[2:])

@@ -5,19 +5,17 @@ set -eu
 id=$1
 python=/opt/python/$id/bin/python
 case $PYTHONS in
-    # The only one builds in the source itself. So its path is the same for each interpreter that is
-    # built by itself, and the compiler cache knows the objects again.
+    # A single interpreter builds in the source itself: the path stays the same, so that the compiler cache hits.
     "$id") tree=$XTASK_SOURCE ;;
     *) tree=$XTASK_WORK/$id ;;
 esac
 package=$tree${XTASK_PACKAGE#"$XTASK_SOURCE"}
 if [ ! -x "$python" ]; then
-    echo "error: there is no interpreter $id in /opt/python" >&2
+    echo "error: /opt/python has no interpreter $id" >&2
     exit 1
 fi
 
-# A copy, because build backends leave objects and generated files in the source, which
-# the next interpreter would take for its own.
+# A copy: build backends write objects and generated files into the source, which the next build would reuse.
 if [ "$tree" != "$XTASK_SOURCE" ]; then
     rm -rf "$tree"
     cp -a "$XTASK_SOURCE" "$tree"
@@ -35,23 +33,22 @@ constraints=
 if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
     constraints=$XTASK_SCRIPTS/$BUILD_REQUIREMENTS
     if [ ! -f "$constraints" ]; then
-        echo "error: BUILD_REQUIREMENTS names \`$BUILD_REQUIREMENTS\`, which is not in docker/" >&2
+        echo "error: docker/ has no file \`$BUILD_REQUIREMENTS\` (\`[build] requirements\`)" >&2
         exit 1
     fi
 fi
 
-# build_with_uv SETTING...: uv makes the environment of the backend, for a package whose hooks may change what
-# it requires.
+# build_with_uv SETTING...: uv creates the environment of the backend.
 build_with_uv() {
     if [ -n "$constraints" ]; then
         set -- "$@" --build-constraints "$constraints" --require-hashes
     fi
-    # shellcheck disable=SC2086 # an option, or none
+    # shellcheck disable=SC2086 # one option or none
     uv build ${XTASK_NO_INDEX:-} --wheel --no-config --python "$python" --out-dir "$XTASK_WORK/dist-$id" \
         "$@" "$package"
 }
 
-# has_environment: whether /opt/build has the requirements of the package as it is now.
+# has_environment: whether /opt/build has the current requirements of the package; a hook may have changed them.
 has_environment() {
     [ -d "/opt/build/$id" ] || return
     if [ -e "$package/pyproject.toml" ]; then
@@ -61,8 +58,8 @@ has_environment() {
     fi
 }
 
-# build_in_environment SETTING...: with the requirements of /opt/build, and those that the backend asks for.
-# shellcheck disable=SC2031 # the others are of a hook
+# build_in_environment SETTING...: builds in /opt/build, with the additional requirements of the backend.
+# shellcheck disable=SC2031 # a hook sets the others
 build_in_environment() {
     export VIRTUAL_ENV="/opt/build/$id"
     PATH=$VIRTUAL_ENV/bin:$PATH
@@ -74,7 +71,7 @@ build_in_environment() {
         . "$XTASK_SCRIPTS/build-requirements.sh"
         if ! install_build_requirements "$VIRTUAL_ENV" "$extra" 2>"$XTASK_WORK/error-$id"; then
             cat "$XTASK_WORK/error-$id"
-            # The host has them fetched and builds again.
+            # xtask fetches them and repeats the build.
             cat "$extra" >>"$XTASK_WORK/extra-requires.txt"
             echo "the build backend requires more than pyproject.toml lists: $(tr '\n' ' ' <"$extra")"
             return
@@ -84,15 +81,15 @@ build_in_environment() {
         --out-dir "$XTASK_WORK/dist-$id" "$@" "$package"
 }
 
-# install REQUIREMENTS: into $env, by their hashes.
+# install REQUIREMENTS: installs a requirements file with hashes into $env.
 install() {
-    # shellcheck disable=SC2086 # an option, or none
+    # shellcheck disable=SC2086 # one option or none
     uv pip install --quiet --no-config ${XTASK_NO_INDEX:-} --python "$env/bin/python" --require-hashes \
         --requirement "$1"
 }
 
-# build_with_build SETTING...: build makes the environment. It has no hashes of constraints: where the
-# requirements are pinned, they are installed beside it instead.
+# build_with_build SETTING...: the frontend `build` creates the environment. It does not support constraints with
+# hashes: pinned requirements are installed into the frontend's environment.
 build_with_build() {
     env=$XTASK_WORK/frontend-$id
     uv venv --quiet --no-config --no-project --python "$python" "$env" || return
@@ -103,19 +100,19 @@ build_with_build() {
     else
         set -- "$@" --installer uv
     fi
-    # shellcheck disable=SC2031 # the other one is of a hook
+    # shellcheck disable=SC2031 # a hook sets the other one
     PATH=$env/bin:$PATH "$env/bin/python" -m build --wheel --outdir "$XTASK_WORK/dist-$id" \
         "$@" "$package"
 }
 
-# toolchain_lacks_rust: fails where there is one.
+# toolchain_lacks_rust: whether the toolchain has no Rust.
 toolchain_lacks_rust() {
     ! command -v cargo >/dev/null
 }
 rust_key="set \`rust = \"distro\"\` or \`rust = \"rustup\"\` in [toolchain] of wheels.toml"
 project=$package/pyproject.toml
 if toolchain_lacks_rust && grep -qE "^ *build-backend *= *[\"']maturin[\"']" "$project" 2>/dev/null; then
-    echo "error: the package is built with Rust, and the toolchain has none: $rust_key" >&2
+    printf 'error: the package requires Rust, which the toolchain lacks\n\nhint: %s\n' "$rust_key" >&2
     exit 1
 fi
 set --
@@ -133,13 +130,13 @@ fi
 "$build" "$@" || {
     status=$?
     if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$package/setup.py"; then
-        echo "error: the build failed, and may need Rust, which the toolchain has not: $rust_key" >&2
+        printf 'error: the build failed; it may require Rust, which the toolchain lacks\n\nhint: %s\n' "$rust_key" >&2
     fi
     exit "$status"
 }
 
 [ ! -s "$XTASK_WORK/extra-requires.txt" ] || exit 0
 
-# Complete wheels only: the folder of the results never holds half a file.
+# Atomic: XTASK_DIST never holds part of a file.
 mv "$XTASK_WORK/dist-$id"/*.whl "$XTASK_DIST/"
 [ "$tree" = "$XTASK_SOURCE" ] || rm -rf "$tree"

@@ -1,14 +1,13 @@
 #!/bin/sh
-# Builds the wheels: unpacks the source, runs the recipe RECIPE of its own justfile or,
-# where it has no working one, of docker/justfile, and collects into /wheels a wheel for
-# each interpreter of PYTHONS.
+# Builds the wheels: unpacks the source, runs the recipe RECIPE of the source's justfile or of docker/justfile, and copies
+# a wheel for each interpreter in PYTHONS to /wheels.
 set -eu
 here=$(dirname "$0")
 # Only in the varied build of `cargo xtask reproduce`.
 if [ -e "$here/vary.sh" ] && [ -z "${XTASK_VARIED:-}" ]; then
     exec sh "$here/vary.sh" "$0"
 fi
-# A shell may stand in the folder that is made anew.
+# The working directory may be the folder that is recreated.
 cd /
 # shellcheck source=scripts/offline.sh
 . "$here/offline.sh"
@@ -16,13 +15,13 @@ cd /
 . "$here/trust.sh"
 
 if [ -z "${PYTHONS:-}" ]; then
-    echo "error: PYTHONS is empty, no wheel was asked for" >&2
+    echo "error: PYTHONS is empty: no wheel to build" >&2
     exit 1
 fi
 
 # shellcheck source=scripts/build-env.sh
 . "$here/build-env.sh"
-# Mounted where the platform is emulated; build-environment.sh made the wrappers.
+# Mounted on an emulated platform; build-environment.sh wrote the wrappers.
 if [ -e /xtask-native/accelerate.sh ]; then
     cat /opt/accelerate.txt
     if [ -e /opt/accelerate/compiler ]; then
@@ -30,10 +29,9 @@ if [ -e /xtask-native/accelerate.sh ]; then
     fi
 fi
 
-# Whose recipe? JUSTFILE says `source` or `bundled`; `auto` takes the source's own when it
-# can do this job: just can read it (a source archive may lack files that it imports), it
-# has the recipe, and somewhere it reads PYTHONS. One that does not builds a list of its
-# own, whatever was asked for, and fails on each interpreter that is not here.
+# JUSTFILE is `source`, `bundled` or `auto`. `auto` uses the source's justfile if just can read it (a source archive may
+# lack imported files), it has the recipe, and it reads PYTHONS. Otherwise it would build for a fixed list of
+# interpreters, some of which are missing here.
 own=
 for folder in "$XTASK_PACKAGE" "$XTASK_SOURCE"; do
     for file in justfile Justfile .justfile; do
@@ -57,7 +55,7 @@ else
             just --justfile "$own" --dump >/tmp/just-dump
             just --justfile "$own" --show "$RECIPE" >>/tmp/just-dump
             if [ "$JUSTFILE" = auto ] && ! grep -qw PYTHONS /tmp/just-dump; then
-                why="its recipe $RECIPE does not read PYTHONS and would build a list of its own"
+                why="its recipe $RECIPE does not read PYTHONS"
                 own=
             fi
             ;;
@@ -68,7 +66,7 @@ else
     esac
 fi
 
-# report_recipe JUSTFILE WHY: for the host, which puts it into build-info.json.
+# report_recipe JUSTFILE WHY: writes recipe.json, which xtask adds to build-info.json.
 report_recipe() {
     mkdir -p /wheels
     "$XTASK_PYTHON" -ESB -c 'import json, sys

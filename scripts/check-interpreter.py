@@ -1,12 +1,9 @@
-"""Run by an interpreter that a provider gave: is it what was asked for?
+"""Verifies the interpreter that runs it: check-interpreter.py ID PROVIDER HOME
 
-check-interpreter.py ID PROVIDER HOME
-
-Compares what the interpreter says of itself with the request, checks that it can do
-what building and installing need, and writes HOME/provider.json. The last line of
-stderr says what is wrong, and begins with "gave " where it is another interpreter. A
-provider's word is not enough: a free-threaded build in the place of an ordinary one
-gives wheels that carry the wrong tag.
+Compares the implementation, version and build of the interpreter with ID, checks the modules and headers that builds
+and installations require, and writes HOME/provider.json. The last line of stderr is the error; it begins with
+"provides " if the provider has only another interpreter. For example, a free-threaded build in place of a default one
+would produce wheels with the wrong tag.
 """
 
 import fnmatch
@@ -27,20 +24,20 @@ def main():
     series = python_id[2:].rstrip("t")
     free_threaded = python_id.endswith("t")
 
-    # Not that of `platform`, which has other words for GraalPy.
+    # Not `platform`, which has another name for GraalPy.
     if sys.implementation.name != kind:
-        sys.exit("gave {}, wanted {}".format(sys.implementation.name, kind))
+        sys.exit("provides {} instead of {}".format(sys.implementation.name, kind))
     if "{}{}".format(*sys.version_info[:2]) != series:
-        sys.exit("gave Python {}".format(platform.python_version()))
+        sys.exit("provides Python {}".format(platform.python_version()))
     is_free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     if is_free != free_threaded:
-        sys.exit("gave a {} build".format("free-threaded" if is_free else "build with the GIL, no free-threaded"))
+        sys.exit("provides a build {} the GIL".format("without" if is_free else "with"))
 
     suffix = sysconfig.get_config_var("EXT_SUFFIX") or ""
-    # GraalPy's begins with the number of its release.
+    # GraalPy's suffix begins with the number of its release.
     soabi = {"cpython": "cpython-" + python_id[2:], "pypy": "pypy" + series, "graalpy": "graalpy[0-9]*-" + series}[kind]
     if not fnmatch.fnmatchcase(suffix, "." + soabi + "-*"):
-        sys.exit("extension suffix is {}, wanted .{}-*".format(suffix or "empty", soabi))
+        sys.exit("the extension suffix is `{}` instead of `.{}-*`".format(suffix, soabi))
 
     for module in NEEDED:
         try:
@@ -55,7 +52,7 @@ def main():
         with open(os.path.join(home, name)) as file:
             return file.read().strip()
 
-    # That of the archive where a provider knows it: what is compiled of it need not be the same bytes.
+    # The archive's hash if the provider has one: compiling the same archive can produce different bytes.
     if os.path.exists(os.path.join(home, "sha256")):
         sha256 = line("sha256")
     else:

@@ -1,8 +1,7 @@
-"""Pick the wheels that were asked for: collect-wheels.py BUILT DESTINATION ID...
+"""Copies the wheels of the requested interpreters: collect-wheels.py BUILT DESTINATION ID...
 
-Says which wheel serves which interpreter, drops the others with a note, and fails when
-an interpreter has none. Whether a wheel keeps its promises is not decided here: one for
-any platform is passed on as it is, and the audit judges it.
+Prints the interpreters of each wheel, skips other wheels with a note, and fails if an interpreter has no wheel. It
+accepts every platform tag: the audit checks tags.
 """
 
 import glob
@@ -13,9 +12,9 @@ import sys
 
 
 def serves(python_tags, abi_tags, python_id):
-    """Whether `python_id` (cp311, cp314t, pp311, gp312) accepts one of the tags, as installers do.
+    """Whether installers accept one of the tags for `python_id` (cp311, cp314t, pp311, gp312).
 
-    The same rule as `Interpreter::accepts`; a test compares both with `packaging`.
+    Must match `Interpreter::accepts`; a test compares both with `packaging`.
     """
     return any(accepts(python_id, python, abi) for python in python_tags for abi in abi_tags)
 
@@ -29,7 +28,7 @@ def accepts(python_id, python, abi):
     if pypy:
         own = abi.startswith("pypy{}_pp".format(version))
     elif implementation == "gp":
-        # Installers know no short name of GraalPy.
+        # Tags of GraalPy have no short name.
         series = "graalpy" + version
         own = re.match(r"graalpy[0-9]+_{}_".format(version), abi)
     else:
@@ -40,7 +39,7 @@ def accepts(python_id, python, abi):
     earlier = int(tag.group(2)) if tag and int(tag.group(2)) <= minor else None
     if abi == "none":
         return python == "py3" or (pypy and python == "pp3") or (python[:2] == "py" and earlier is not None)
-    # The stable ABI reaches upwards, and the one of free-threaded builds is another.
+    # Later versions accept the stable ABI. Free-threaded builds have their own.
     stable = "abi3t" if threaded else "abi3"
     return implementation == "cp" and abi == stable and python[:2] == "cp" and earlier is not None and earlier >= 2
 
@@ -53,16 +52,16 @@ def main():
         name = os.path.basename(path)
         parts = name[: -len(".whl")].split("-")
         if len(parts) not in (5, 6):
-            sys.exit("error: `{}` is no name of a wheel".format(name))
+            sys.exit("error: `{}` is not a valid wheel name".format(name))
         served = [i for i in ids if serves(parts[-3].split("."), parts[-2].split("."), i)]
         if served:
             print("wheel: {} for {}".format(name, " ".join(served)))
             shutil.copyfile(path, os.path.join(destination, name))
             missing -= set(served)
         else:
-            print("note: {} was built but not asked for, dropped".format(name))
+            print("note: skipping {}, which fits no requested interpreter".format(name))
     if missing:
-        sys.exit("error: the build gave no wheel for {}".format(" ".join(i for i in ids if i in missing)))
+        sys.exit("error: the build produced no wheel for {}".format(" ".join(i for i in ids if i in missing)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Does a source archive build an extension module? Judged from its files, without running any of them.
+"""Detects from its files whether a source archive builds an extension module. Runs no code of the archive.
 
-`evidence` is a pure function. It is cautious: C files alone prove nothing, since tests, documents and
-vendored code have them, too. What the build is told to compile does.
+`evidence` is a pure function. C files are no evidence, because tests, documents and vendored code contain them, too:
+only the configuration of the build is.
 """
 
 import io
@@ -12,40 +12,42 @@ import tarfile
 import tokenize
 import zipfile
 
-# The files at the top that configure a build.
+# Files in the top folder that configure a build.
 TEXTS = ("pyproject.toml", "setup.py", "build.py", "hatch_build.py")
 LARGEST_TEXT = 1 << 20
-# Folders whose files the package's own build does not compile, with or without `_` before and `s` after.
+# Folders that the package's build does not compile, with an optional `_` before and `s` after the name.
 ASIDE = (
     *("test", "testing", "testdata", "fixture", "benchmark", "bench", "doc", "example", "sample", "demo"),
     *("vendor", "vendored", "third_party", "third-party", "thirdparty", "3rdparty", "extern", "external", "subproject"),
 )
 COMPILED = (".c", ".cc", ".cpp", ".cxx", ".f", ".f90", ".pyx", ".rs")
-# Build backends that compile, and the files that they compile or are configured by.
+# Build backends that compile, and their source or configuration files.
 BACKENDS = (
     ("maturin", ("Cargo.toml",)),
     ("scikit_build_core", ("CMakeLists.txt",)),
     ("mesonpy", COMPILED),
     ("py_build_cmake", ("CMakeLists.txt",)),
 )
-# `ext_modules = X`, `ext_modules=X`, `kwargs["ext_modules"] = X` and `"ext_modules": X`, with X not empty.
+# `ext_modules = X`, `ext_modules=X`, `kwargs["ext_modules"] = X` and `"ext_modules": X`, if X is not empty.
 ASSIGNED = re.compile(
     r"\b(ext_modules|cffi_modules|rust_extensions)[\"']?[ \t]{0,9}\]?[ \t]{0,9}(?:=(?!=)|:)"
     r"(?!\s*(?:\[\s*\]|\(\s*\)|None\b|[\"']{2}))"
 )
-# A key or a table of pyproject.toml, at the start of its line.
+# A key or a table of pyproject.toml, at the start of a line.
 CONFIGURED = re.compile(
     r"^[ \t]*(?:\[\[?[^\]\n]*\b(ext[-_]modules|cffi[-_]modules)\b[^\]\n]*\]\]?|(ext[-_]modules|cffi[-_]modules)\s*=(?!\s*\[\s*\]))",
     re.MULTILINE,
 )
-# A Hatch hook that compiles, and what one says of a wheel that is not pure.
+# A Hatch hook that compiles, and the settings of a hook for a wheel with extension modules.
 HATCH_HOOK = re.compile(r"^[ \t]*\[tool\.hatch\.build\.(?:targets\.wheel\.)?hooks\.(cython|mypyc|cmake|scikit-build)\b", re.MULTILINE)
 HATCH_NOT_PURE = re.compile(r"[\"'](?:pure_python[\"']\s*\]?\s*[=:]\s*False|infer_tag[\"']\s*\]?\s*[=:]\s*True)\b")
 
 
 def without_comments(name, text):
-    """The text without comments and, in Python, without strings of several lines; where Python cannot read
-    it, without lines that are comments and nothing else."""
+    """The text without comments and, in Python, without multi-line strings.
+
+    If the text is not valid Python, removes only the lines that are comments.
+    """
     lines = text.splitlines()
     if name.endswith(".py"):
         try:
@@ -65,9 +67,10 @@ def is_aside(path):
 
 
 def evidence(names, texts):
-    """What says that the archive builds an extension, as lines for people; empty where nothing does.
+    """The evidence that the archive builds an extension, as lines for people; empty if there is none.
 
-    names: paths of the archive's files, below its top. texts: those of TEXTS that it has.
+    names: the paths of the archive's files, relative to its top folder.
+    texts: the content of each file of TEXTS.
     """
     names = sorted(name for name in names if not is_aside(name))
     texts = {name: without_comments(name, text) for name, text in texts.items()}
@@ -77,7 +80,7 @@ def evidence(names, texts):
     backend = backend.group(1) if backend else ""
     for name, files in BACKENDS:
         if backend.split(".")[0] == name:
-            # A suffix begins with a dot, anything else is a whole name.
+            # Suffixes begin with a dot; the others are whole names.
             own = [path for path in names if path.split("/")[-1].endswith(files)]
             found += ["pyproject.toml: build-backend {}, with {}".format(backend, path) for path in own[:1]]
     key = CONFIGURED.search(project)
@@ -88,7 +91,7 @@ def evidence(names, texts):
         found.append("pyproject.toml: hook {}".format(hook.group(1)))
     if "tool.hatch." in project and HATCH_NOT_PURE.search(texts.get("hatch_build.py", "")):
         found.append("hatch_build.py: a wheel that is not pure")
-    # Poetry's build script; any other `build.py` has its own meaning.
+    # `build.py` is a build script for Poetry only.
     scripts = ["setup.py"] + (["build.py"] if backend.startswith("poetry") else [])
     for script in scripts:
         assigned = ASSIGNED.search(texts.get(script, ""))
@@ -99,7 +102,7 @@ def evidence(names, texts):
 
 
 def members(archive):
-    """The name of each regular file of an archive, with a function that reads its first bytes."""
+    """The name of each regular file of an archive, with a function that reads its start."""
     with open(archive, "rb") as file:
         is_zip = file.read(4) == b"PK\3\4"
     if is_zip:
@@ -118,7 +121,7 @@ def of_source(folder):
     """`evidence` of the archive that FOLDER/source.json names."""
     with open(os.path.join(folder, "source.json")) as file:
         source = json.load(file)
-    # As unpack.py does.
+    # Like unpack.py.
     strip = 1 if source["kind"] == "sdist" else 0
     package = [part for part in source.get("package", "").split("/") if part]
     names, texts = [], {}

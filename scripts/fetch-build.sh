@@ -1,12 +1,12 @@
 #!/bin/sh
-# Fetches what the build backend requires into /fetched: [build-system] of pyproject.toml, EXTRA_REQUIRES, and the
-# frontend where that is not uv. LOCKED_BUILD, lines `name==version --hash=sha256:...`, stands for all of them.
+# Fetches the requirements of a build into /fetched: [build-system] of pyproject.toml, EXTRA_REQUIRES, and the frontend
+# unless it is uv. LOCKED_BUILD, lines `name==version --hash=sha256:...`, replaces all of them.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
 
-# `[build] env` may name indexes. Its other variables are the build's.
+# Of `[build] env`, this step uses the variables of indexes.
 while IFS= read -r line; do
     case ${line%%=*} in
         PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_TRUSTED_HOST | PIP_FIND_LINKS | PIP_NO_INDEX | PIP_PRE | \
@@ -27,20 +27,20 @@ PYTHONPATH=$pip_dir python3 -sSB "$here/build-requires.py" table /pyproject/pypr
 if [ -f "$requires/requires.txt" ]; then
     cp "$requires/requires.txt" "$requires/backend.json" /fetched/
 else
-    # The frontend reports such a table.
-    echo "[build-system] of pyproject.toml is not valid or names files: its requirements are not fetched"
+    # The frontend reports the error.
+    echo "note: skipping [build-system] of pyproject.toml: it is not valid or names files"
     : >"$requires/requires.txt"
 fi
 printf '%s\n' "${EXTRA_REQUIRES:-}" >"$requires/extra.txt"
 set -- --requirement "$requires/requires.txt" --requirement "$requires/extra.txt"
 if ! command -v cargo >/dev/null; then
-    # Backends that find no Rust fetch one over the network, which nothing pins.
+    # Without Rust, backends download one that is not pinned.
     echo 'puccinialin<0' >"$requires/no-rust.txt"
     set -- "$@" --constraint "$requires/no-rust.txt"
 fi
 if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
     if [ ! -f "$here/$BUILD_REQUIREMENTS" ]; then
-        echo "error: BUILD_REQUIREMENTS names \`$BUILD_REQUIREMENTS\`, which is not in docker/" >&2
+        echo "error: docker/ has no file \`$BUILD_REQUIREMENTS\` (\`[build] requirements\`)" >&2
         exit 1
     fi
     set -- "$@" --pins "$here/$BUILD_REQUIREMENTS"
@@ -48,14 +48,14 @@ fi
 for id in $PYTHONS; do
     python=/opt/python/$id/bin/python
     sh "$here/fetch-requirements.sh" "$python" /fetched "$@" --locked "${LOCKED_BUILD:-}"
-    # Lines without hashes are versions to stay near: they stand for nothing.
+    # Lines without hashes are only preferred versions.
     case ${LOCKED_BUILD:-} in
         *--hash=*) continue ;;
     esac
     if [ "${BUILD_FRONTEND:-uv}" = build ]; then
         sh "$here/fetch-requirements.sh" "$python" /fetched --pins "$here/frontend-requirements.txt" \
             --requirement "$here/frontend-requirements.txt"
-        # `build` has no hashes of constraints: the pinned requirements are its environment.
+        # `build` does not support constraints with hashes: build-wheel.sh installs the pinned requirements.
         if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
             sh "$here/fetch-requirements.sh" "$python" /fetched --pins "$here/$BUILD_REQUIREMENTS" \
                 --requirement "$here/$BUILD_REQUIREMENTS"

@@ -1,11 +1,12 @@
-"""Fetch the crates of a source by the hashes of its Cargo.lock files: fetch-crates.py SOURCE FOLDER
+"""Fetches the crates of a source by the hashes of its Cargo.lock files: fetch-crates.py SOURCE FOLDER
 
-FOLDER gets vendor/NAME-VERSION, config.toml, which has cargo read them, and requirements-crates.json. A source whose
-own .cargo/config.toml replaces the default registry has its crates itself: nothing is fetched. Where it has a Cargo.toml and no
-lock, cargo resolves, and the result is in locks.tar.
-SOURCE is a copy that this script changes: cargo reads neither .cargo nor rust-toolchain of it, which may name programs.
+Writes the crates to FOLDER/vendor/NAME-VERSION, cargo's configuration for them to FOLDER/config.toml, and the list to
+FOLDER/requirements-crates.json. Fetches nothing if the source's own .cargo/config.toml replaces the default registry: the
+source then contains its crates. If the source has a Cargo.toml and no lock, cargo resolves, and FOLDER/locks.tar
+contains the lock.
+SOURCE is a copy. This script removes .cargo and rust-toolchain from it, because they can name programs to run.
 
-Needs the pinned pip on sys.path, whose reader of TOML it uses.
+Requires the pinned pip on sys.path for its TOML parser.
 """
 
 import json
@@ -18,7 +19,7 @@ import tarfile
 from pip._vendor import tomli
 
 PROGRAMS = (".cargo", "rust-toolchain", "rust-toolchain.toml")
-# Folders that hold no crates of the package.
+# Folders that contain no crates of the package.
 LEFT_OUT = ("target", "node_modules", ".git")
 
 
@@ -27,11 +28,14 @@ def read_toml(path):
         try:
             return tomli.load(file)
         except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
-            sys.exit("error: {} cannot be read: {}".format(path, error))
+            sys.exit("error: cannot read `{}`: {}".format(path, error))
 
 
 def strip(source):
-    """Removes what cargo would obey; whether the source replaces the default registry, and its locks and manifests."""
+    """Removes the source's settings for cargo.
+
+    Returns whether they replace the default registry, and the folders of locks and of manifests, top first.
+    """
     is_vendored, locks, manifests = False, [], []
     for folder, folders, files in os.walk(source):
         for name in ("config", "config.toml"):
@@ -47,7 +51,7 @@ def strip(source):
         folders[:] = sorted(name for name in folders if name not in LEFT_OUT + PROGRAMS)
         if "Cargo.toml" in files:
             manifests.append(folder)
-            # A lock without a manifest locks nothing.
+            # cargo ignores a lock without a manifest.
             locks += [folder] if "Cargo.lock" in files else []
     return is_vendored, sorted(locks, key=depth), sorted(manifests, key=depth)
 
@@ -57,34 +61,34 @@ def depth(path):
 
 
 def cargo(folder, *arguments):
-    """Runs cargo, whose errors are on stderr; its output, or None where it failed."""
+    """The output of cargo; None if it fails."""
     ran = subprocess.run(["cargo", *arguments], cwd=folder, stdout=subprocess.PIPE)
     return None if ran.returncode else ran.stdout.decode()
 
 
 def locked(folder):
-    """The crates of a lock that come from elsewhere, by name, version and source."""
+    """The crates of a lock that are not in the source, by name, version and source."""
     packages = read_toml(os.path.join(folder, "Cargo.lock")).get("package", [])
     return {(each["name"], each["version"], each["source"]): each for each in packages if "source" in each}
 
 
 def vendor(source, locks, vendored):
-    """Fetches the crates of all locks; them, and the configuration that has cargo read them."""
+    """Fetches the crates of all locks; returns them, and cargo's configuration for them."""
     packages, tables = {}, {}
     for number, folder in enumerate(locks):
         found = locked(folder)
         if not found:
             continue
-        # Not --locked: a source archive may lack members of its workspace, which the lock still has. cargo compares
-        # each crate with its hash in the lock.
+        # Without --locked: the lock can contain members of the workspace that the source archive lacks. cargo verifies
+        # each crate's hash.
         text = cargo(folder, "vendor", "--versioned-dirs", "--no-delete", vendored)
         name = os.path.join(os.path.relpath(folder, source), "Cargo.lock")
         if text is None and number:
-            print("warning: the crates of {} are not fetched".format(name))
+            print("warning: skipping the crates of {}: cargo cannot fetch them".format(name))
             continue
         now = None if text is None else locked(folder)
         if now is None or not now.items() <= found.items():
-            sys.exit("error: the crates of {} cannot be fetched\nhint: `cargo vendor --locked` says why".format(name))
+            sys.exit("error: cargo cannot fetch the crates of {}\n\nhint: run `cargo vendor --locked`".format(name))
         packages.update(now)
         for table in text.split("\n\n"):
             tables[table.strip().partition("\n")[0]] = table.strip()
@@ -97,9 +101,9 @@ def run(source, folder):
     packages = {}
     if manifests and not is_vendored:
         if not locks:
-            print("warning: the source has no Cargo.lock: its crates are those that cargo chooses today")
+            print("warning: the source has no Cargo.lock: cargo resolves the newest versions")
             if cargo(manifests[0], "generate-lockfile") is None:
-                sys.exit("error: cargo cannot choose the crates of the source\nhint: add a Cargo.lock to it")
+                sys.exit("error: cargo cannot resolve the crates of the source\n\nhint: add a Cargo.lock to the source")
             locks = manifests[:1]
             path = os.path.join(locks[0], "Cargo.lock")
             with tarfile.open(os.path.join(folder, "locks.tar"), "w") as archive:
@@ -109,7 +113,7 @@ def run(source, folder):
             out.write(config)
     items = []
     for (name, version, origin), package in sorted(packages.items()):
-        # A crate of a git repository has no hash but that of its commit.
+        # A crate of a git repository has only the hash of its commit.
         sha256 = package.get("checksum") or origin.rpartition("#")[2]
         items.append({"name": name, "version": version, "sha256": sha256})
     with open(os.path.join(folder, "requirements-crates.json"), "w") as out:

@@ -1,11 +1,10 @@
-"""Fetch the newest wheel that this interpreter installs from the index: fetch-published.py PROJECT VERSION FOLDER
+"""Fetches the newest wheel that this interpreter accepts: fetch-published.py PROJECT VERSION FOLDER
 
-VERSION, if not empty, is preferred where the index has a wheel of it. Writes the wheel and
-FOLDER/published.json, whose `file` is null if the index has no such wheel.
-Tries as often as fetch.py: pip itself does not repeat an answer that breaks off.
+Prefers VERSION, if it is not empty and the index has a wheel of it. Writes the wheel and FOLDER/published.json, whose
+`file` is null if the index has no such wheel. Retries like fetch.py.
 
-Runs inside the pinned pip, for the reasons that fetch-sdist.py gives. pip itself does not distinguish
-an index that fails from one that has no wheel, and only the second is an answer.
+Runs in the pinned pip (see fetch-sdist.py). pip does not distinguish an index that fails from one without the wheel:
+this script does.
 """
 
 import json
@@ -25,7 +24,7 @@ NOT_FOUND = (404, 410)
 
 
 class Requests:
-    """Remembers the requests for pages that failed otherwise than by `not found`."""
+    """Records the requests for index pages that fail, except for `not found`."""
 
     def __init__(self, request):
         self.failures = []
@@ -53,7 +52,7 @@ class FetchCommand(DownloadCommand):
         return SUCCESS
 
     def fetch(self, options, session):
-        # A finder remembers what it found.
+        # A finder caches its results.
         finder = self._build_package_finder(options=options, session=session)
         collector._get_simple_response = pages = Requests(collector._get_simple_response)
         try:
@@ -83,7 +82,7 @@ def main():
     command.project, command.version = canonicalize_name(project), version
     status = command.main(["--no-deps", "--only-binary", ":all:", "--progress-bar", "off", "--dest", folder])
     if status != SUCCESS:
-        sys.exit("error: no published wheel of {} was fetched to compare with".format(command.project))
+        sys.exit("error: cannot fetch a published wheel of {} for the comparison".format(command.project))
     name = command.fetched and os.path.basename(command.fetched)
     print(name or "the index has no wheel of {} for this interpreter and system".format(command.project))
     with open(os.path.join(folder, "published.json"), "w") as out:

@@ -1,19 +1,18 @@
-"""Resolve requirements, and download by hash the files that an interpreter takes. Runs no code of a package.
+"""Resolves requirements, and downloads the files for an interpreter by hash. Runs no code of a package.
 
     fetch-requirements.py PYTHON FOLDER [--requirement FILE]... [--constraint FILE]... [--pins FILE]
         [--locked LINES] [--only-binary] [--group FILE:NAME]... [--table build|test]
 
-FOLDER gets the archives, versions.txt with a line `name==version` each, and requirements.json: a sorted list of {"name", "version", "file", "sha256", "url"}, `url`
-only where it holds no credentials. What FOLDER has already stays. uv resolves, from wheels alone. A requirement
-without a wheel is taken as its source archive, whose metadata and [build-system] are read as text, unless
---only-binary. --pins is a file of requirements with hashes: all versions and files come from it. With --locked, lines
-`name==version --hash=sha256:...`, nothing is resolved.
+Adds to FOLDER the archives, versions.txt with lines `name==version`, and requirements.json, a sorted list of
+{"name", "version", "file", "sha256", "url"} where `url` is absent if it contains credentials. uv resolves from wheels
+only. Without --only-binary, a requirement without a wheel falls back to its source archive, whose metadata and
+[build-system] are read as text. --pins is a requirements file with hashes that contains all allowed versions and files.
+With --locked, lines `name==version --hash=sha256:...`, nothing is resolved.
 
-Runs inside the pinned pip, for its indexes, passwords, proxies and certificates (see fetch-sdist.py).
+Runs in the pinned pip, for its indexes, passwords, proxies and certificates (see fetch-sdist.py).
 """
 
 import argparse
-import email.parser
 import hashlib
 import json
 import os
@@ -21,10 +20,8 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import urllib.parse
-import zipfile
 
 from pip._internal.cli.status_codes import SUCCESS
 from pip._internal.commands.download import DownloadCommand
@@ -33,26 +30,23 @@ from pip._internal.models.link import Link
 from pip._internal.models.target_python import TargetPython
 from pip._internal.network.download import Downloader
 from pip._vendor import tomli
-from pip._vendor.dependency_groups import resolve as resolve_groups
-from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
+from pip._vendor.packaging.requirements import Requirement
 from pip._vendor.packaging.tags import Tag
 from pip._vendor.packaging.utils import canonicalize_name, parse_wheel_filename
 from pip._vendor.packaging.version import Version
+from requirement_text import Sdist, Unresolved, checked, group_lines, hashed_lines, read, requirement_lines, wheel_requires
 from retries import repeated
 
 UV = "/opt/toolchain/bin/uv"
-LEGACY_BACKEND = ["setuptools >= 40.8.0"]
 # Maximum number of source archives that one set of requirements may need.
 MAX_SDISTS = 20
-# Maximum size of a file of metadata, in bytes.
-MAX_METADATA = 4 << 20
 FACTS = """import json, sys
 from pip._vendor.packaging.markers import default_environment
 from pip._vendor.packaging.tags import sys_tags
 tags = [[tag.interpreter, tag.abi, tag.platform] for tag in sys_tags()]
 print(json.dumps({"tags": tags, "environment": default_environment(), "version": sys.version_info[:3]}))"""
 
-# pip compiles archives that an address names, whatever --only-binary says.
+# Despite --only-binary, pip compiles the archive of a direct URL.
 PIP = """import sys
 from pip._internal.cli.main import main
 from pip._internal.distributions.sdist import SourceDistribution
@@ -61,15 +55,11 @@ from pip._internal.operations import prepare
 
 
 def refuse(*arguments, **settings):
-    raise InstallationError("a requirement has no wheel, and fetch steps compile nothing")
+    raise InstallationError("a requirement has no wheel, and fetch steps do not compile")
 
 
 SourceDistribution.prepare_distribution_metadata = prepare.unpack_vcs_link = refuse
 sys.exit(main())"""
-
-
-class Unresolved(Exception):
-    """No versions were found; the text says why."""
 
 
 def sha256_of(path):
@@ -80,21 +70,8 @@ def sha256_of(path):
     return digest.hexdigest()
 
 
-def hashed_lines(text):
-    """The lines `name==version --hash=sha256:...` of a text: [(name, version, {hash})]."""
-    found = []
-    for line in text.replace("\\\n", " ").splitlines():
-        match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;]+)", line)
-        if match:
-            hashes = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
-            found.append((canonicalize_name(match.group(1)), match.group(2), hashes))
-        elif line.strip() and not line.lstrip().startswith("#"):
-            raise CommandError("`{}` is no line `name==version --hash=sha256:...`".format(line.strip()))
-    return found
-
-
 class Interpreter:
-    """What an interpreter says of itself: the wheels that it takes, and the values of markers."""
+    """An interpreter: the wheels that it accepts, and the values of its markers."""
 
     def __init__(self, python):
         self.python = python
@@ -106,7 +83,7 @@ class Interpreter:
         self.target._valid_tags, self.target._valid_tags_set = tags, set(tags)
 
     def preference(self, file):
-        """A sort key of a wheel, the best first; None if the interpreter does not take it."""
+        """A sort key of a wheel, the best first; None if the interpreter does not accept it."""
         try:
             _, _, build, tags = parse_wheel_filename(file)
         except ValueError:
@@ -120,7 +97,7 @@ class Interpreter:
 
 
 class Fetch(DownloadCommand):
-    """One run: `work` is called within pip's own setup, with its session."""
+    """A command of pip that runs `work` with pip's session."""
 
     def run(self, options, args):
         self.options, self.session = options, self.get_default_session(options)
@@ -137,70 +114,23 @@ class Fetch(DownloadCommand):
         return repeated(lambda: Downloader(self.session, "off")(link, folder)[0])
 
 
-class Sdist:
-    """The metadata of a source archive, read as text."""
-
-    def __init__(self, path):
-        self.path = path
-        pyproject = self.text("pyproject.toml")
-        try:
-            system = tomli.loads(pyproject or "").get("build-system", {"requires": LEGACY_BACKEND})
-            self.build_requires = [str(Requirement(line)) for line in system.get("requires", LEGACY_BACKEND)]
-            self.metadata = email.parser.Parser().parsestr(self.text("PKG-INFO") or "")
-            self.requires = [Requirement(line) for line in self.metadata.get_all("Requires-Dist") or []]
-        except (tomli.TOMLDecodeError, InvalidRequirement, AttributeError, TypeError) as error:
-            raise Unresolved("the metadata of {} cannot be read: {}".format(os.path.basename(path), error)) from error
-        dynamic = {name.lower() for name in self.metadata.get_all("Dynamic") or []}
-        if "requires-dist" in dynamic or not self.metadata["Name"]:
-            raise Unresolved(
-                "{} has no wheel for this interpreter, and what its source archive requires is known only to its "
-                "code".format(os.path.basename(path))
-            )
-
-    def text(self, name):
-        """A file at the top of the archive."""
-        if zipfile.is_zipfile(self.path):
-            with zipfile.ZipFile(self.path) as archive:
-                names = [each for each in archive.namelist() if each.split("/")[1:] == [name]]
-                if not names:
-                    return None
-                with archive.open(names[0]) as file:
-                    return file.read(MAX_METADATA).decode("utf-8", "replace")
-        with tarfile.open(self.path) as archive:
-            for member in archive:
-                if [part for part in member.name.split("/") if part != "."][1:] == [name] and member.isfile():
-                    return archive.extractfile(member).read(MAX_METADATA).decode("utf-8", "replace")
-        return None
-
-    def write_stand_in(self, folder):
-        """A wheel without files, for a resolution that takes wheels alone."""
-        name = canonicalize_name(self.metadata["Name"]).replace("-", "_")
-        stem = "{}-{}".format(name, Version(self.metadata["Version"]))
-        with zipfile.ZipFile(os.path.join(folder, stem + "-py3-none-any.whl"), "w") as wheel:
-            info = stem + ".dist-info/"
-            lines = ["Metadata-Version: 2.1", "Name: " + name, "Version: " + self.metadata["Version"]]
-            lines += ["Requires-Dist: {}".format(requirement) for requirement in self.requires]
-            wheel.writestr(info + "METADATA", "\n".join(lines) + "\n")
-            wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-            wheel.writestr(info + "RECORD", "")
-
-
 class Requirements:
-    """What is fetched for one interpreter into one folder."""
+    """The requirements of one interpreter, fetched into one folder."""
 
-    def __init__(self, asked, fetch):
-        self.asked, self.fetch, self.folder = asked, fetch, asked.folder
-        self.interpreter = Interpreter(asked.python)
+    def __init__(self, args, fetch):
+        self.args, self.fetch, self.folder = args, fetch, args.folder
+        self.constraints = args.constraint
+        self.interpreter = Interpreter(args.python)
         self.pins = {}
-        for name, version, hashes in hashed_lines(read(asked.pins) if asked.pins else ""):
+        for name, version, hashes in hashed_lines(read(args.pins) if args.pins else ""):
             self.pins.setdefault((name, Version(version)), set()).update(hashes)
         self.scratch = tempfile.mkdtemp()
         self.items = {}
-        # The names of wheels that addresses name.
+        # The projects that come from a direct URL.
         self.addressed = set()
 
     def without_address(self, line):
-        """The line, with the wheel itself in place of its address: resolvers see no address that a package chose."""
+        """The line with a direct URL replaced by the downloaded wheel, so that resolvers open no URL of a package."""
         requirement = checked(line)
         if not requirement.url or not self.interpreter.is_needed(requirement):
             return line
@@ -210,26 +140,26 @@ class Requirements:
         return "{}{} @ file://{}".format(name, extras, path)
 
     def take_address(self, requirement, hashes=()):
-        """Downloads the wheel that an address names; its path."""
+        """Downloads the wheel of a direct URL; returns its path."""
         link = Link(requirement.url)
         name, file = canonicalize_name(requirement.name), link.filename
         is_wheel = re.match(r"[A-Za-z0-9_.+!-]+\.whl$", file) and self.interpreter.preference(file) is not None
         if link.scheme not in ("http", "https") or not is_wheel or parse_wheel_filename(file)[0] != name:
-            raise Unresolved("`{}` is not the address of a wheel of {} for this interpreter".format(file, name))
+            raise Unresolved("`{}` is not a wheel of {} for this interpreter".format(file, name))
         own = [link.hash] if link.hash_name == "sha256" else []
         self.add(name, str(parse_wheel_filename(file)[1]), requirement.url, set(hashes or own))
         path = os.path.join(self.folder, file)
         for line in wheel_requires(path):
             if checked(line).url:
-                raise Unresolved("{} requires an address: `{}`".format(file, line))
+                raise Unresolved("{} requires a direct URL: `{}`".format(file, line))
         return path
 
     def uv(self, arguments, stand_ins):
-        """The packages of a resolution that takes wheels alone."""
+        """Resolves with uv, from wheels only; returns the packages."""
         lock = os.path.join(self.scratch, "pylock.toml")
         no_index = os.environ.get("XTASK_NO_INDEX", "").split()
         command = [UV, "pip", "compile", "--quiet", "--no-config", "--no-header", "--format", "pylock.toml"]
-        command += ["--only-binary", ":all:", "--python", self.asked.python, "--output-file", lock]
+        command += ["--only-binary", ":all:", "--python", self.args.python, "--output-file", lock]
         command += ["--find-links", stand_ins] if os.listdir(stand_ins) else []
         ran = subprocess.run(command + no_index + arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         if ran.returncode:
@@ -240,9 +170,9 @@ class Requirements:
         return packages
 
     def pip(self, arguments):
-        """The same by pip, which sees what PyPy has built in, and which indexes answer that refuse uv."""
+        """Resolves with pip, which knows PyPy's built-in distributions, and which some indexes serve, unlike uv."""
         venv, report = os.path.join(self.scratch, "venv"), os.path.join(self.scratch, "report.json")
-        create = [UV, "venv", "--quiet", "--no-config", "--no-project", "--python", self.asked.python, venv]
+        create = [UV, "venv", "--quiet", "--no-config", "--no-project", "--python", self.args.python, venv]
         subprocess.check_call(create)
         command = [os.path.join(venv, "bin/python"), "-c", PIP, "install", "--quiet", "--dry-run", "--report", report]
         ran = subprocess.run(command + ["--only-binary", ":all:"] + arguments, stdout=sys.stderr)
@@ -264,29 +194,29 @@ class Requirements:
         return [package(item) for item in found]
 
     def resolve_near(self, kept, lines):
-        """As `resolve`, with the versions in `kept`, lines `name==version`, where they fit."""
-        given = self.asked.constraint
+        """Like `resolve`, with the versions in `kept`, lines `name==version`, if they fit."""
+        constraints = self.constraints
         if kept.strip():
             path = os.path.join(self.scratch, "kept.txt")
             with open(path, "w") as out:
                 out.write(kept)
-            self.asked.constraint = given + [path]
+            self.constraints = constraints + [path]
             try:
                 return self.resolve(lines)
             except Unresolved:
-                print("the locked versions do not fit the requirements, resolving anew")
-            self.asked.constraint = given
+                print("the locked versions do not fit the requirements, resolving again")
+            self.constraints = constraints
         return self.resolve(lines)
 
     def resolve(self, lines, depth=0):
-        """Fetches what `lines` require."""
+        """Resolves and fetches the requirements in `lines`."""
         lines = [self.without_address(line) for line in lines]
         listed = os.path.join(self.scratch, "requirements.txt")
         with open(listed, "w") as out:
             out.writelines(line + "\n" for line in lines)
         stand_ins = tempfile.mkdtemp(dir=self.scratch)
-        constraints = [word for path in self.asked.constraint for word in ("--constraint", path)]
-        if self.asked.pins:
+        constraints = [word for path in self.constraints for word in ("--constraint", path)]
+        if self.args.pins:
             pins = os.path.join(self.scratch, "pins.txt")
             with open(pins, "w") as out:
                 out.writelines("{}=={}\n".format(*pin) for pin in self.pins)
@@ -297,7 +227,7 @@ class Requirements:
             packages = self.uv([listed] + constraints, stand_ins)
         except Unresolved as error:
             packages = None
-            if not self.asked.only_binary and depth < 2:
+            if not self.args.only_binary and depth < 2:
                 sdists = self.sdists(lines, stand_ins)
             if sdists:
                 packages = self.uv([listed] + constraints, stand_ins)
@@ -305,18 +235,18 @@ class Requirements:
                 print("{}\nuv cannot resolve the requirements, falling back to pip".format(error), file=sys.stderr)
                 packages = self.pip(arguments)
             if packages is None:
-                raise Unresolved("the requirements cannot be resolved from wheels") from error
+                raise Unresolved("cannot resolve the requirements from wheels") from error
         names = {canonicalize_name(sdist.metadata["Name"]) for sdist in sdists} | self.addressed
         for package in packages:
             if canonicalize_name(package["name"]) not in names:
                 self.take(package)
         for sdist in sdists:
             self.take_sdist(sdist)
-            print("{} has no wheel: it is compiled".format(os.path.basename(sdist.path)))
+            print("{}: no wheel, falling back to the source archive".format(os.path.basename(sdist.path)))
             self.resolve(sdist.build_requires, depth + 1)
 
     def sdists(self, lines, stand_ins):
-        """The source archives of those requirements that no wheel meets."""
+        """The source archives of the requirements without a wheel."""
         finder, found, seen = self.fetch.finder(self.interpreter), [], set()
         pending = [Requirement(line) for line in lines]
         while pending and len(found) < MAX_SDISTS:
@@ -336,7 +266,7 @@ class Requirements:
             sdist = Sdist(self.fetch.download(link.url, self.scratch))
             sdist.url, sdist.hash = link.url, link.hash if link.hash_name == "sha256" else None
             if canonicalize_name(sdist.metadata["Name"]) != name:
-                raise Unresolved("{} is no archive of {}".format(os.path.basename(sdist.path), name))
+                raise Unresolved("{} is not an archive of {}".format(os.path.basename(sdist.path), name))
             sdist.write_stand_in(stand_ins)
             found.append(sdist)
             pending += sdist.requires
@@ -346,7 +276,7 @@ class Requirements:
         """Downloads the best file of a resolved package."""
         name, version = canonicalize_name(package["name"]), package.get("version", "")
         if not version or "vcs" in package or "directory" in package or "archive" in package:
-            raise Unresolved("{} is no release of an index".format(name))
+            raise Unresolved("{} is not a release on an index".format(name))
         wheels = []
         for wheel in package.get("wheels", []):
             location = wheel.get("url") or wheel.get("path")
@@ -357,19 +287,19 @@ class Requirements:
         pins = self.pinned(name, version)
         wheels = [wheel for wheel in wheels if not pins or wheel[2] is None or wheel[2] in pins]
         if not wheels:
-            raise CommandError("no wheel of {}=={} has a hash of {}".format(name, version, self.asked.pins))
+            raise CommandError("no wheel of {}=={} has a hash in {}".format(name, version, self.args.pins))
         _, location, sha256 = min(wheels, key=lambda wheel: wheel[0])
         self.add(name, version, location, pins or ({sha256} if sha256 else set()))
 
     def pinned(self, name, version):
-        """The hashes of --pins; none without that file."""
-        if not self.asked.pins:
+        """The hashes in --pins; empty without that option."""
+        if not self.args.pins:
             return set()
         hashes = self.pins.get((name, Version(version)))
         if not hashes:
             raise CommandError(
-                "the build requires {}=={}, which {} does not pin\nhint: add it with its hashes".format(
-                    name, version, os.path.basename(self.asked.pins)
+                "the build requires {0}=={1}, which {2} does not pin\nhint: add {0} with its hashes to {2}".format(
+                    name, version, os.path.basename(self.args.pins)
                 )
             )
         return hashes
@@ -379,15 +309,15 @@ class Requirements:
         self.add(name, version, sdist.path, self.pinned(name, version) or ({sdist.hash} if sdist.hash else set()))
         self.items[os.path.basename(sdist.path)].update(url_of(sdist.url))
 
-    def locked(self, lines, asked):
-        """Downloads exactly the files of these lines; `asked` may have their addresses."""
+    def locked(self, lines, requirements):
+        """Downloads exactly the files of the locked `lines`; direct URLs come from `requirements`."""
         finder, found = self.fetch.finder(self.interpreter), hashed_lines(lines)
-        needed = [each for each in map(checked, asked) if self.interpreter.is_needed(each)]
+        needed = [each for each in map(checked, requirements) if self.interpreter.is_needed(each)]
         self.refuse_outdated({name: version for name, version, _ in found}, needed)
         addresses = {canonicalize_name(each.name): each for each in needed if each.url}
         for name, version, hashes in found:
             if not hashes:
-                raise CommandError("{}=={} is locked without a hash".format(name, version))
+                raise CommandError("the lock has no hash of {}=={}".format(name, version))
             if name in addresses:
                 self.take_address(addresses[name], hashes)
                 continue
@@ -397,32 +327,32 @@ class Requirements:
             if not fitting:
                 raise CommandError(
                     "the index has no file of {}=={} with a locked hash\n"
-                    "hint: `cargo xtask lock --upgrade={}` locks what the index has now".format(name, version, name)
+                    "hint: `cargo xtask lock --upgrade={}` locks a file of the index".format(name, version, name)
                 )
             self.add(name, version, fitting[0].url, hashes)
 
     def refuse_outdated(self, versions, needed):
-        """Fails where the package requires something else since it was locked."""
+        """Fails if the package's requirements changed since it was locked."""
         for requirement in needed:
             version = versions.get(canonicalize_name(requirement.name))
-            # PyPy has some distributions built in.
+            # PyPy contains some distributions.
             is_built_in = version is None and self.interpreter.environment["implementation_name"] == "pypy"
             if not is_built_in and (version is None or not requirement.specifier.contains(version, prereleases=True)):
                 raise CommandError(
-                    "the package requires `{}`, and the lock has {}\nhint: `cargo xtask lock` resolves it anew".format(
-                        requirement, "no such entry" if version is None else version
+                    "the package requires `{}`, but the lock contains {}\nhint: run `cargo xtask lock`".format(
+                        requirement, "no version" if version is None else version
                     )
                 )
 
     def add(self, name, version, location, hashes):
-        """Downloads or copies a file, and checks its hash."""
+        """Downloads or copies a file, and verifies its hash."""
         is_file = "://" not in location
         path = shutil.copy(location, self.folder) if is_file else self.fetch.download(location, self.folder)
         sha256 = sha256_of(path)
         if hashes and sha256 not in hashes:
             os.unlink(path)
             raise CommandError(
-                "{} has another hash\n  expected sha256 {}\n  fetched  sha256 {}".format(
+                "the sha256 of {} does not match\n  expected {}\n  fetched  {}".format(
                     os.path.basename(path), " or ".join(sorted(hashes)), sha256
                 )
             )
@@ -433,53 +363,11 @@ class Requirements:
 
 
 def url_of(url):
-    """The URL as an item has it, if that tells no secret."""
+    """The URL for an item; empty if it may contain a secret."""
     parts = urllib.parse.urlsplit(url)
-    # The fragment is the hash. Keys of some indexes are in the query.
+    # The fragment is the hash. Some indexes have keys in the query.
     is_public = parts.scheme in ("http", "https") and "@" not in parts.netloc and not parts.query
     return {"url": urllib.parse.urlunsplit(parts[:3] + ("", ""))} if is_public else {}
-
-
-def read(path):
-    with open(path) as file:
-        return file.read()
-
-
-def requirement_lines(paths):
-    """The requirements of files, without their hashes."""
-    lines = [line for path in paths for line in read(path).replace("\\\n", " ").splitlines()]
-    lines = [re.sub(r"\s+--hash=\S+", "", line).strip() for line in lines]
-    return [line for line in lines if line and not line.startswith(("#", "-"))]
-
-
-def checked(line):
-    """The requirement of a line. Resolvers would replace variables, and some hold passwords."""
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement as error:
-        raise Unresolved("`{}` is no requirement: {}".format(line, error)) from error
-    if "$" in line:
-        raise Unresolved("the requirement `{}` names a variable".format(line))
-    return requirement
-
-
-def wheel_requires(path):
-    """The lines Requires-Dist of a wheel."""
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if re.match(r"[^/]+\.dist-info/METADATA$", name)]
-        if len(names) != 1 or archive.getinfo(names[0]).file_size > MAX_METADATA:
-            raise Unresolved("{} has no metadata that can be read".format(os.path.basename(path)))
-        metadata = archive.read(names[0]).decode("utf-8", "replace")
-    return email.parser.Parser().parsestr(metadata, headersonly=True).get_all("Requires-Dist") or []
-
-
-def group_lines(group):
-    """The requirements of FILE:NAME, a group of [dependency-groups]. Not uv, which obeys the file's [tool.uv]."""
-    path, _, name = group.rpartition(":")
-    try:
-        return list(resolve_groups(tomli.loads(read(path)).get("dependency-groups", {}), name))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise Unresolved("the group `{}` of pyproject.toml cannot be read: {}".format(name, error)) from error
 
 
 def write_items(folder, items):
@@ -495,24 +383,24 @@ def write_items(folder, items):
         out.writelines("{name}=={version}\n".format(**item) for item in listed)
 
 
-def work(asked):
+def work(args):
     def run(fetch):
-        requirements = Requirements(asked, fetch)
+        requirements = Requirements(args, fetch)
         try:
-            lines = requirement_lines(asked.requirement)
-            lines += [line for group in asked.group for line in group_lines(group)]
-            if "--hash=" in asked.locked:
-                requirements.locked(asked.locked, lines)
+            lines = requirement_lines(args.requirement)
+            lines += [line for group in args.group for line in group_lines(group)]
+            if "--hash=" in args.locked:
+                requirements.locked(args.locked, lines)
             elif lines:
-                requirements.resolve_near(asked.locked, lines)
+                requirements.resolve_near(args.locked, lines)
         except Unresolved as error:
-            hint = "pin versions that have wheels, or set `network = true` in [{}] of wheels.toml".format(asked.table)
-            if asked.only_binary:
+            hint = "pin versions that have wheels, or set `network = true` in [{}] of wheels.toml".format(args.table)
+            if args.only_binary:
                 hint = "list versions that have wheels for this interpreter and system in `requires` of [test]"
             raise CommandError("{}\nhint: {}".format(error, hint)) from error
         finally:
             shutil.rmtree(requirements.scratch, ignore_errors=True)
-        write_items(asked.folder, requirements.items)
+        write_items(args.folder, requirements.items)
         print("fetched {} files".format(len(requirements.items)))
 
     return run
@@ -529,11 +417,11 @@ def main():
     parser.add_argument("--locked", default="")
     parser.add_argument("--only-binary", action="store_true")
     parser.add_argument("--table", default="build", choices=["build", "test"])
-    asked = parser.parse_args()
-    os.makedirs(asked.folder, exist_ok=True)
+    args = parser.parse_args()
+    os.makedirs(args.folder, exist_ok=True)
     fetch = Fetch("fetch", "Fetch the files of requirements.")
-    fetch.work = work(asked)
-    status = fetch.main(["--progress-bar", "off", "--dest", asked.folder])
+    fetch.work = work(args)
+    status = fetch.main(["--progress-bar", "off", "--dest", args.folder])
     if status != SUCCESS:
         sys.exit(status)
 

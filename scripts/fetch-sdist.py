@@ -1,10 +1,8 @@
-"""Fetch one source archive from the Python index: python3 fetch-sdist.py NAME==VERSION SHA256 FOLDER
+"""Fetches one source archive from the Python index: python3 fetch-sdist.py NAME==VERSION SHA256 FOLDER
 
-Runs inside the pinned pip (PYTHONPATH=/opt/toolchain), so that pip.conf, PIP_*
-variables, netrc, proxies and the CA count exactly as they do for `pip install`.
-`pip download` itself will not do: it runs the build backend of a source archive to
-learn its dependencies, which nobody wants to know here. pip's internals are no
-public interface; they hold still because pip is pinned by hash.
+Runs in the pinned pip (PYTHONPATH=/opt/toolchain), so that pip.conf, PIP_* variables, netrc, proxies and the CA bundle
+apply as for `pip install`. Not `pip download`: that runs the build backend of the archive to list its requirements.
+pip's internals are not a public interface, but pip is pinned by hash.
 """
 
 import calendar
@@ -34,9 +32,9 @@ class FetchCommand(DownloadCommand):
 
     def fetch(self, text, options, session):
         requirement = install_req_from_line(text)
-        # A finder remembers what it found.
+        # A finder caches its results.
         finder = self._build_package_finder(options=options, session=session, ignore_requires_python=True)
-        # Fetching needs the archive of this very version, also if it was yanked since.
+        # An exact version matches even if it is yanked.
         candidate = finder.find_requirement(requirement, upgrade=False)
         if candidate is None or candidate.link.is_wheel:
             raise CommandError("the index has no source archive of {}".format(text))
@@ -49,23 +47,23 @@ def sha256_of(path):
 
 
 def is_archive_of(file, name, version):
-    """Whether a source archive is, by its own name, the one that was asked for."""
+    """Whether the file name of a source archive matches the requested name and version."""
     for suffix in (".tar.bz2", ".tar.xz", ".tgz"):
         if file.endswith(suffix):
             file = file[: -len(suffix)] + ".tar.gz"
-    # `name-1.0-1` is name 1.0-1, and reads like name-1.0 1.
+    # `name-1.0-1` is version 1.0-1 of `name`, but parses as version 1 of `name-1.0`.
     if canonicalize_name(file[: -len(".tar.gz")]) == canonicalize_name("{}-{}".format(name, version)):
         return True
     try:
         own_name, own_version = parse_sdist_filename(file)
         return own_name == canonicalize_name(name) and own_version == Version(version)
     except (InvalidSdistFilename, InvalidVersion):
-        # Names from before PEP 625 may hold anything; its hash is that of the configuration.
+        # File names from before PEP 625 have no fixed form. The hash matches anyway.
         return True
 
 
 def date_of(path):
-    """The newest file of an archive, in seconds since 1970: the date of the source."""
+    """The time of the newest file in an archive, in seconds since 1970: the date of the source."""
     with open(path, "rb") as file:
         is_zip = file.read(4) == b"PK\3\4"
     try:
@@ -76,14 +74,14 @@ def date_of(path):
             with tarfile.open(path) as tar:
                 times = [int(member.mtime) for member in tar]
     except (OSError, EOFError, ValueError, tarfile.TarError, zipfile.BadZipFile):
-        # The step that unpacks the archive reports it. Some archives have dates that are none.
+        # Invalid dates, or an invalid archive, which the step that unpacks it reports.
         times = []
-    # What the archive of a wheel has a place for, which begins in 1980.
+    # The range of dates in a zip archive, which begins in 1980.
     return min(max(times + [315532800]), 4354819198)
 
 
 def from_cache(kept, expected, folder):
-    """The archive that another target of this engine fetched, copied to the folder; None if none did."""
+    """Copies the archive from the cache, where another target stored it; None if the cache lacks it."""
     for name in os.listdir(kept) if os.path.isdir(kept) else []:
         path = os.path.join(kept, name)
         if sha256_of(path) == expected:
@@ -93,13 +91,13 @@ def from_cache(kept, expected, folder):
 
 
 def fetched(requirement, folder):
-    """The archive from the index."""
+    """Fetches the archive from the index; returns its path."""
     command = FetchCommand("fetch", "Fetch one source archive.")
     status = command.main(
         ["--no-deps", "--no-binary", ":all:", "--progress-bar", "off", "--dest", folder, requirement]
     )
     if status != SUCCESS:
-        sys.exit("error: {} was not fetched".format(requirement))
+        sys.exit("error: cannot fetch {}".format(requirement))
     return command.fetched
 
 
@@ -107,7 +105,7 @@ def main():
     requirement, expected, folder = sys.argv[1:]
     name, separator, version = requirement.partition("==")
     if not separator or not version or "*" in version:
-        sys.exit("error: SDIST is `{}`, wanted name==version".format(requirement))
+        sys.exit("error: `{}` is not a requirement `name==version`".format(requirement))
     os.makedirs(folder, exist_ok=True)
 
     kept = os.path.join(os.environ["XTASK_CACHE"], "sdist", expected)
@@ -118,16 +116,17 @@ def main():
         if sha256 != expected:
             os.unlink(path)
             sys.exit(
-                "error: {} is not the archive that was asked for\n"
-                "  expected sha256 {}\n  fetched  sha256 {}".format(os.path.basename(path), expected, sha256)
+                "error: the sha256 of {} does not match\n"
+                "  expected {}\n  fetched  {}".format(os.path.basename(path), expected, sha256)
             )
-        # Whole or not at all: a step can be stopped at any moment.
+        # Atomic, because a step can be stopped at any moment.
         os.makedirs(kept, exist_ok=True)
         shutil.copyfile(path, kept + ".part")
         os.replace(kept + ".part", os.path.join(kept, os.path.basename(path)))
     if not is_archive_of(os.path.basename(path), name, version):
         sys.exit(
-            "error: the sha256 is that of {}, and {} is asked for: change both in wheels.toml, or none".format(
+            "error: the sha256 belongs to {}, not to {}\n\n"
+            "hint: change `sdist` and `sha256` of [source] in wheels.toml together".format(
                 os.path.basename(path), requirement
             )
         )

@@ -1,8 +1,7 @@
-"""Fetch one file and check its hash: fetch.py URL DESTINATION SHA256
+"""Fetches one file and verifies its hash: fetch.py URL DESTINATION SHA256
 
-Tries three times where a failure may pass (a busy server, a broken connection). Gives up quickly
-on a host that does not answer: a build has other places to try.
-Prints one line that says why it failed, without the user information of the URL.
+Tries temporary failures (a busy server, a broken connection) three times. Fails quickly if a host does not answer:
+builds have other sources. Prints the error as one line, without the user information of the URL.
 """
 
 import base64
@@ -18,14 +17,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-# For name, address and TLS together: urllib's own limit starts anew for each
-# address of a host, which on a network that drops packets adds up to minutes.
+# Limit for the name lookup, the connection and TLS together. urllib's own limit applies to each address of a host, which
+# adds up to minutes if the network drops packets.
 ANSWER_SECONDS = 8
-# Between two packets of an answer that has begun.
+# Limit between two packets of an answer.
 STALL_SECONDS = 30
-# Between the tries.
+# Seconds between the tries.
 PAUSES = (1, 3)
-# Answers of a server that is busy or in trouble.
+# HTTP statuses of temporary failures.
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -34,7 +33,7 @@ class TooSlow(Exception):
 
 
 def request_for(url):
-    """urllib does not understand user:password@host."""
+    """The host and the request. urllib does not support user:password@host."""
     parts = urllib.parse.urlsplit(url)
     headers = {"User-Agent": "xtask"}
     if parts.username is not None:
@@ -60,7 +59,7 @@ def deadline(seconds):
 
 
 def may_pass(error):
-    """Whether another try may do better."""
+    """Whether another try can succeed."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code in TRANSIENT
     reason = getattr(error, "reason", error)
@@ -70,7 +69,7 @@ def may_pass(error):
 
 
 def download(request, part):
-    """Fetch into the file `part`; its hash."""
+    """Fetches into the file `part`; returns its hash."""
     with deadline(ANSWER_SECONDS):
         response = urllib.request.urlopen(request, timeout=STALL_SECONDS)
     digest = hashlib.sha256()
@@ -80,7 +79,7 @@ def download(request, part):
             digest.update(block)
             out.write(block)
             size += len(block)
-    # Reading in blocks, urllib does not notice a connection that ends too early.
+    # When it reads in blocks, urllib does not detect a connection that ends early.
     length = response.headers.get("Content-Length")
     if length is not None and size < int(length):
         raise http.client.IncompleteRead(b"", int(length) - size)
@@ -105,7 +104,7 @@ def main():
             sys.exit("{}: {}".format(host, getattr(error, "reason", error)))
     if digest.hexdigest() != expected:
         os.unlink(part)
-        sys.exit("{}: sha256 is {}, pinned is {}".format(host, digest.hexdigest(), expected))
+        sys.exit("{}: the sha256 is {} instead of the pinned {}".format(host, digest.hexdigest(), expected))
     os.replace(part, destination)
 
 

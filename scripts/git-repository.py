@@ -1,16 +1,14 @@
-"""Make the small git repositories of a local source: git-repository.py SOURCE_FOLDER TREE STORE
+"""Creates the small git repositories of a local source: git-repository.py SOURCE_FOLDER TREE STORE
 
-SOURCE_FOLDER holds git.json and git.objects of a source that comes from git, TREE is the
-unpacked source. A build backend that asks git for the version, the commit or the files gets the
-answer that it gets in the user's clone:
+SOURCE_FOLDER contains git.json and git.objects of a source from git. TREE is the unpacked source. For a build backend,
+git reports the same version, commit and files as in the user's clone:
 
-- HEAD, its history and its tags are the user's own objects. There are no remotes, no other
-  branches, and no files of earlier commits.
-- The source may lack files of HEAD: the tool's own, excluded ones. `git replace` gives HEAD the
-  tree that was sent, so that HEAD keeps its id and the missing files do not count as changes.
-- Attributes switch conversions off: the sent bytes are the files of HEAD, whatever line endings or
-  filters (LFS) the repository asks for.
-- The objects are in STORE, so that a copy of TREE stays cheap.
+- HEAD, its history and its tags are the user's objects. The repository has no remotes, no other branches, and no files
+  of earlier commits.
+- The source may lack files of HEAD, such as excluded ones. `git replace` replaces the tree of HEAD by that of the
+  source: HEAD keeps its id, and git reports no missing files.
+- Attributes disable conversions (line endings, filters such as LFS): the files of the source are those of HEAD.
+- The objects are in STORE, so that copies of TREE stay small.
 
 Names are bytes; in git.json each byte is one character (latin-1).
 """
@@ -31,12 +29,12 @@ CONFIG = """\
 \tfileMode = true
 \tsymlinks = true
 \tautocrlf = false
-\t# A copy has the times of the original and nothing else of its identity.
+\t# A copy keeps the times of the files, but not their inodes.
 \tcheckStat = minimal
 \ttrustCtime = false
 \tabbrev = {abbrev}
 [diff]
-\t# It reads files, and those of earlier commits are missing.
+\t# Rename detection reads files, and those of earlier commits are missing.
 \trenames = false
 [gc]
 \tauto = 0
@@ -49,21 +47,21 @@ def raw(name):
 
 
 class Repository:
-    """One repository below the tree: its description in git.json and its folder."""
+    """One repository below the tree: its entry in git.json and its folder."""
 
     def __init__(self, facts, tree):
         self.facts = facts
         self.top = os.path.join(os.fsencode(tree), raw(facts["prefix"]))
         self.folder = os.path.join(self.top, b".git")
-        # Nothing of the surroundings counts: package code asks with its own environment later.
+        # Independent of the environment: the build calls git with its own later.
         env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         nowhere = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"}
         self.env = dict(env, LC_ALL="C", GIT_NO_REPLACE_OBJECTS="1", **nowhere)
 
     def git(self, *args, data=b"", stdin=None):
         command = ["git", "-c", "core.compression=1", "-c", "init.defaultBranch=main", *args]
-        given = {"stdin": stdin} if stdin else {"input": data}
-        ran = subprocess.run(command, stdout=subprocess.PIPE, cwd=self.top, env=self.env, **given)
+        source = {"stdin": stdin} if stdin else {"input": data}
+        ran = subprocess.run(command, stdout=subprocess.PIPE, cwd=self.top, env=self.env, **source)
         if ran.returncode != 0:
             shown = " ".join(os.fsdecode(arg) for arg in command)
             sys.exit("error: `{}` failed in `{}`".format(shown, os.fsdecode(self.top)))
@@ -76,7 +74,7 @@ class Repository:
             out.write(data)
 
     def index(self, *entries):
-        """Adds (mode, id, path) to the index; the mode 0 removes."""
+        """Adds (mode, id, path) to the index; mode 0 removes the path."""
         lines = [b"%s %s\t%s\0" % (mode.encode(), name.encode(), raw(path)) for mode, name, path in entries]
         self.git("update-index", "-z", "--index-info", data=b"".join(lines))
 
@@ -117,7 +115,7 @@ class Repository:
             for _ in range(self.facts["objects"]):
                 name, kind, *size = objects.readline().split()
                 if not size:
-                    sys.exit("error: the object {} is missing in the clone: `git fsck`".format(name.decode()))
+                    sys.exit("error: the clone lacks the object {}\n\nhint: run `git fsck`".format(name.decode()))
                 content = objects.read(int(size[0]) + 1)[:-1]
                 put(pack_header(KINDS[kind], len(content)) + zlib.compress(content, 1))
             pack.write(digest.digest())
@@ -134,7 +132,7 @@ class Repository:
             self.write(b"refs/heads/" + raw(branch), head.encode() + b"\n")
 
     def files(self):
-        """HEAD's tree first, as far as it was sent, then the index as the user left it."""
+        """Writes HEAD's tree, without the files that the source lacks, then the user's index."""
         facts, head = self.facts, self.facts["head"]
         changed, modules = facts["changed"], facts["modules"]
         for path, _ in modules:
@@ -169,7 +167,7 @@ def main():
     if not os.path.exists(description):
         return
     if shutil.which("git") is None:
-        # A backend without it would fall back to another version and another list of files.
+        # Without git, a backend can fall back to another version and another list of files.
         sys.exit(
             "error: the source comes from a git repository, and the base image has no git\n\n"
             "hint: add git to the image, or set `git = false` in [source] of wheels.toml"

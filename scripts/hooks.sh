@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# Sourced after trust.sh: the commands of the configuration that run before a build.
+# Sourced after trust.sh: runs the configured commands before a build.
 
-# run_hook KEY COMMAND PROJECT PACKAGE: a command of the configuration, in the package's folder.
+# run_hook KEY COMMAND PROJECT PACKAGE: runs a configured command in the package's folder.
 run_hook() {
     hook=$(printf '%s\n' "$2" | sed -e "s|{project}|$3|g" -e "s|{package}|$4|g")
-    # No notice of the tool's: from this line on, the step has lines of the package.
+    # Not a notice (`xtask: `): from here on, the package can print lines of this step.
     printf '%s: %s\n' "$1" "$hook"
     (cd "$4" && sh -ec "$hook") || {
         hook_status=$?
@@ -17,8 +17,8 @@ run_hook() {
     fi
 }
 
-# run_before_build ID PROJECT PACKAGE: `[build] before-build`, with an environment of the interpreter first
-# on PATH, which has pip.
+# run_before_build ID PROJECT PACKAGE: runs `[build] before-build`. The first folder on PATH is an environment of the
+# interpreter with pip.
 run_before_build() {
     hook_env=$XTASK_WORK/hook-$1
     uv venv --quiet --no-config --no-project --python "/opt/python/$1/bin/python" "$hook_env"

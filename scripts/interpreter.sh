@@ -1,16 +1,14 @@
 #!/bin/sh
-# Provides each interpreter of PYTHONS as /opt/python/<id>/bin/python, from the first
-# of PROVIDERS that has it. Tries all that were asked for; then fails if one is missing
-# and says for each what every provider answered.
+# Provides each interpreter of PYTHONS as /opt/python/<id>/bin/python, from the first of PROVIDERS that has it. If one
+# is missing, fails after the last one and reports the reasons of every provider.
 #
-# A provider is a script provider-NAME.sh, called with the id in PY_ID, PY_KIND
-# (cpython, pypy, graalpy), PY_SERIES (3.14), PY_THREADING (gil, free), and the folder PY_HOME. It
-# leaves PY_HOME/bin/python and, as one line each, PY_HOME/detail, PY_HOME/runtime and, where it has a hash of
-# what it fetched, PY_HOME/sha256;
-# or it leaves one line in PY_REASON and fails: with 1 where it does not have the interpreter, and the
-# next provider is asked; with 3 where nobody reaches its host, and the next provider is asked and the
-# reason reported in the end; with another status where it is broken, which is an error, because another
-# provider would give another interpreter without a word.
+# A provider is a script provider-NAME.sh. Its variables: PY_ID, PY_KIND (cpython, pypy, graalpy), PY_SERIES (3.14),
+# PY_THREADING (gil, free), and the folder PY_HOME. It creates PY_HOME/bin/python, and the one-line files PY_HOME/detail,
+# PY_HOME/runtime and, if it has a hash of the download, PY_HOME/sha256.
+# On a failure, it writes one line to PY_REASON and exits:
+# - with 1 if it does not have the interpreter: the next provider follows
+# - with 3 if its host is unreachable: the next provider follows, and the report contains the reason
+# - else with another status: the build fails, because another provider would silently provide another interpreter.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -42,20 +40,20 @@ parse() {
     PY_SERIES=3.$digits
 }
 
-# attempt PROVIDER: one provider, and the proof that it gave what was asked for.
+# attempt PROVIDER: runs one provider and verifies its interpreter.
 attempt() {
     rm -rf "$PY_HOME"
     mkdir -p "$PY_HOME/bin"
     if [ ! -f "$here/provider-$1.sh" ]; then
-        refuse "unknown provider, known are image, distro, managed, source"
+        refuse "unknown provider; the providers are image, distro, managed and source"
         return 2
     fi
     sh "$here/provider-$1.sh" || return
     "$PY_HOME/bin/python" -B "$here/check-interpreter.py" "$PY_ID" "$1" "$PY_HOME" 2>"$PY_REASON.check" || {
         cat "$PY_REASON.check" >&2
-        # Another interpreter than the one asked for is none; one that does not work is broken.
+        # A provider with another interpreter does not have this one; an interpreter that does not work is an error.
         checked=2
-        grep -q '^gave ' "$PY_REASON.check" && checked=1
+        grep -q '^provides ' "$PY_REASON.check" && checked=1
         reason=$(tail -n 1 "$PY_REASON.check")
         refuse "${reason:-the interpreter does not run}"
         return "$checked"
@@ -72,7 +70,7 @@ PY_REASON=/tmp/reason
 
 for PY_ID in ${PYTHONS:-}; do
     if ! parse "$PY_ID"; then
-        echo "error: \`$PY_ID\` is no interpreter, say cp313, cp314t, pp311 or gp312" >>/tmp/report
+        echo "error: \`$PY_ID\` is not an interpreter such as cp313, cp314t, pp311 or gp312" >>/tmp/report
         missing=1
         continue
     fi
@@ -81,7 +79,7 @@ for PY_ID in ${PYTHONS:-}; do
     : >/tmp/answers
     : >/tmp/passed
     for provider in ${PROVIDERS:-image distro managed source}; do
-        echo "$PY_ID: asking provider $provider"
+        echo "$PY_ID: trying provider $provider"
         rm -f "$PY_REASON"
         status=0
         attempt "$provider" || status=$?
@@ -90,14 +88,14 @@ for PY_ID in ${PYTHONS:-}; do
             break
         fi
         if [ ! -s "$PY_REASON" ]; then
-            refuse "failed without a word"
+            refuse "failed without a reason"
             status=2
         fi
         echo "  $provider: $(head -n 1 "$PY_REASON")" | tee -a /tmp/answers
         if [ "$status" = 3 ]; then
-            echo "$provider cannot be reached: $(head -n 1 "$PY_REASON")" >>/tmp/passed
+            echo "$provider is unreachable: $(head -n 1 "$PY_REASON")" >>/tmp/passed
         elif [ "$status" != 1 ]; then
-            echo "  $provider failed, so no other provider is asked" | tee -a /tmp/answers
+            echo "  $provider failed: skipping the other providers" | tee -a /tmp/answers
             break
         fi
     done
@@ -108,7 +106,7 @@ for PY_ID in ${PYTHONS:-}; do
         rm -rf "$PY_HOME"
         missing=1
         {
-            echo "error: no provider gives $PY_ID:"
+            echo "error: no provider has $PY_ID:"
             cat /tmp/answers
         } >>/tmp/report
     fi

@@ -12,13 +12,13 @@ refuse() {
     exit 1
 }
 
-# Something else than that there is no such package.
+# broken REASON: fails because the package exists but does not work.
 broken() {
     echo "$1" >"$PY_REASON"
     exit 2
 }
 
-# logged COMMAND ...: keeps in $log, too, what it prints.
+# logged COMMAND ...: runs the command and writes its output to $log, too.
 log=/tmp/distro.log
 logged() {
     rm -f "$log.done"
@@ -26,7 +26,7 @@ logged() {
     [ -e "$log.done" ]
 }
 
-# failed WHAT: with the reason that $log has.
+# failed WHAT: fails with the reason in $log.
 failed() {
     reason=$(grep -iE '^ *(E|W|Err|error)[: ]' "$log" | tail -n 1)
     [ -n "$reason" ] || reason=$(tail -n 1 "$log")
@@ -39,14 +39,13 @@ family=$(pkg_family)
 # shellcheck source=/dev/null
 name=$(. /etc/os-release && echo "${PRETTY_NAME:-this distribution}")
 if [ "$family" != dnf ]; then
-    # Another step may write the same cache.
+    # Other steps write the same cache.
     pkg_lock
     logged pkg_refresh || failed "the package lists of $name cannot be fetched"
     pkg_unlock
 fi
 
-# Candidates: the package that is named after the version, then the distribution's
-# default where its version is the one asked for.
+# Candidates: the package named after the version, then the distribution's default package if its version matches.
 case $PY_KIND-$PY_THREADING in
     cpython-gil) candidates="python$PY_SERIES python3" ;;
     cpython-free) candidates="python$PY_SERIES-nogil python$PY_SERIES-freethreading python$PY_SERIES-t" ;;
@@ -57,7 +56,7 @@ esac
 package=
 seen=
 for candidate in $candidates; do
-    version=$(pkg_candidate "$candidate" 2>"$log") || failed "the package manager of $name fails when asked for $candidate"
+    version=$(pkg_candidate "$candidate" 2>"$log") || failed "the package manager of $name fails to look up $candidate"
     [ -n "$version" ] || continue
     case $candidate in
         *"$PY_SERIES"*) ;;
@@ -70,7 +69,7 @@ for candidate in $candidates; do
                     ;;
             esac
             ;;
-        # PyPy's package version is not the language's: install it and look.
+        # The version of PyPy's package is not that of the language; check-interpreter.py verifies it.
         *) ;;
     esac
     package=$candidate
@@ -89,7 +88,7 @@ case $family-$package in
 esac
 logged pkg_install "$package" "$headers" || failed "installing $package and $headers failed"
 
-# The program has the name of the package everywhere but for free-threaded builds.
+# The program is named like the package, except for free-threaded builds.
 program=
 for try in "$package" "python${PY_SERIES}t" "python$PY_SERIES" "$PY_KIND$PY_SERIES"; do
     if [ -x "/usr/bin/$try" ]; then
@@ -97,7 +96,7 @@ for try in "$package" "python${PY_SERIES}t" "python$PY_SERIES" "$PY_KIND$PY_SERI
         break
     fi
 done
-[ -n "$program" ] || broken "package $package has no program that could be found"
+[ -n "$program" ] || broken "the package $package has no program in /usr/bin"
 
 ln -s "$program" "$PY_HOME/bin/python"
 ln -s "$program" "$PY_HOME/bin/python$PY_SERIES"

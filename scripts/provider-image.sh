@@ -1,7 +1,6 @@
 #!/bin/sh
-# Provider `image`: an interpreter that the base image itself has, where the images of manylinux and
-# musllinux (/opt/python/<tag>-<abi>), `python` (/usr/local) and `pypy` (/opt/pypy) keep theirs. See
-# interpreter.sh for the contract.
+# Provider `image`: an interpreter of the base image, in the folders of the images manylinux and musllinux
+# (/opt/python/<tag>-<abi>), `python` (/usr/local) and `pypy` (/opt/pypy). See interpreter.sh for the contract.
 set -eu
 # shellcheck source=scripts/packages.sh
 . "$(dirname "$0")/packages.sh"
@@ -26,19 +25,19 @@ if [ -z "$found" ]; then
     exit 1
 fi
 
-# The program itself: what stands at these places is a link or a script that starts it.
+# The path can be a link or a script that starts the program.
 facts='import os, sys
 print(os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix), sys.version.split()[0])'
-if ! told=$("$found" -B -c "$facts" 2>&1); then
-    echo "$found of the base image does not run: $(echo "$told" | tail -n 1)" >"$PY_REASON"
+if ! output=$("$found" -B -c "$facts" 2>&1); then
+    echo "$found of the base image does not run: $(echo "$output" | tail -n 1)" >"$PY_REASON"
     exit 2
 fi
 read -r program prefix version <<F
-$told
+$output
 F
 ln -s "$program" "$PY_HOME/bin/python"
 ln -s "$program" "$PY_HOME/bin/python$PY_SERIES"
-# A virtual environment looks for the library beside the folder that its interpreter was called in.
+# A virtual environment searches the library next to the folder of the interpreter's link.
 for folder in lib lib64 include; do
     if [ -d "$prefix/$folder" ]; then
         ln -s "$prefix/$folder" "$PY_HOME/$folder"
@@ -46,5 +45,5 @@ for folder in lib lib64 include; do
 done
 py_config "$prefix/bin/python$PY_SERIES$flag-config" "$prefix/bin/python$PY_SERIES-config"
 echo "$found of the base image, version $version" >"$PY_HOME/detail"
-# A clean container is made of the same image, which has what the interpreter needs.
+# Clean containers use the same image, which has the packages that the interpreter requires.
 : >"$PY_HOME/runtime"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Provider `managed`: the interpreter builds that uv installs, from their default host
-# or from the mirror of the host's settings. See interpreter.sh for the contract.
+# Provider `managed`: the interpreters that uv installs, from their default host or from the mirror in the user's
+# settings. See interpreter.sh for the contract.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -13,23 +13,21 @@ if [ "$PY_THREADING" = free ]; then
     request=$request+freethreaded
 fi
 
-# A host that does not answer must not hold the build up for long: another provider comes next.
-# uv rewrites paths inside the build for the folder it is installed in, so it is
-# installed where it stays.
+# Short timeouts, because another provider follows. uv writes the installation folder into the interpreter's files, so
+# this is the final folder.
 if ! UV_PYTHON_DOWNLOADS=manual \
     UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-15}" UV_HTTP_CONNECT_TIMEOUT="${UV_HTTP_CONNECT_TIMEOUT:-5}" \
     UV_HTTP_RETRIES="${UV_HTTP_RETRIES:-2}" \
     UV_PYTHON_INSTALL_DIR="$PY_HOME/managed" UV_PYTHON_CACHE_DIR="" NO_COLOR=1 \
     uv python install --no-config --no-bin "$request" >/tmp/managed.log 2>&1; then
-    # uv's own reason, which it spreads over a line for each cause; the one that only
-    # repeats the address is left out.
+    # uv prints a line for each cause. Skip the one that only repeats the address.
     redact </tmp/managed.log | awk '
         /^(error|  *(cause|Caused by)):/ && !/error sending request for url/ {
             sub(/^ *(error|cause|Caused by): */, "")
             out = out (out == "" ? "" : ": ") $0
         }
         END { if (out == "") out = "uv python install failed"; print out }' >"$PY_REASON"
-    # All else is a failure that no other provider may hide.
+    # Every other failure is an error: the next provider must not hide it.
     if without_urls /tmp/managed.log | grep -qiE 'no download found|\((404|410) '; then
         exit 1
     fi
@@ -48,7 +46,7 @@ for program in "$@"; do
         *-config | *-gdb.py | *\**) ;;
         *)
             build=${program#"$PY_HOME/managed/"}
-            # The short name of a build is a link that uv adds for itself.
+            # uv adds a link with a short name for each build.
             if [ ! -L "$PY_HOME/managed/${build%%/*}" ]; then
                 ln -sf "../managed/$build" "$PY_HOME/bin/python"
                 ln -sf "../managed/$build" "$PY_HOME/bin/python$PY_SERIES"
@@ -58,13 +56,12 @@ for program in "$@"; do
     esac
 done
 if [ ! -x "$PY_HOME/bin/python" ]; then
-    echo "uv installed no program for $request" >"$PY_REASON"
+    echo "uv installed no interpreter for $request" >"$PY_REASON"
     exit 2
 fi
 build=$(readlink "$PY_HOME/bin/python")
 build=${build#../managed/}
-# A virtual environment looks for the library beside the folder that its interpreter was
-# called in, which is that of the link.
+# A virtual environment searches the library next to the folder of the interpreter's link.
 for folder in lib lib64 include; do
     if [ -d "$PY_HOME/managed/${build%%/*}/$folder" ]; then
         ln -s "managed/${build%%/*}/$folder" "$PY_HOME/$folder"

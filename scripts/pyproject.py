@@ -1,7 +1,7 @@
 """Copies the pyproject.toml of a source's package into a folder: pyproject.py SOURCE_FOLDER FOLDER
 
-SOURCE_FOLDER holds source.json and the archive that it names (unpack.py). A source without the file, or with a
-link in its place, gives an empty one. The archive is read only as far as the file.
+SOURCE_FOLDER contains source.json and its archive (unpack.py). If the source has no such file, or a link in its place,
+writes an empty one. Reads a tar archive only up to the file.
 """
 
 import json

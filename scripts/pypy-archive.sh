@@ -1,7 +1,7 @@
 #!/bin/sh
-# PyPy's own archive, pinned by its hash (python-sources.json), unpacked into PY_HOME: what provider `source`
-# has for PyPy, which takes hours to compile. From the mirror of the host's settings (UV_PYPY_INSTALL_MIRROR, as
-# for uv), else from upstream. See interpreter.sh for the contract.
+# Provider `source` for PyPy: unpacks PyPy's archive, pinned by hash (python-sources.json), into PY_HOME. Compiling PyPy
+# takes hours. The archive comes from the mirror in the user's settings (UV_PYPY_INSTALL_MIRROR, as for uv), else from
+# upstream. See interpreter.sh for the contract.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -23,7 +23,7 @@ with open(sys.argv[1]) as file:
     found = json.load(file)["pypy"].get(sys.argv[2], {}).get(sys.argv[3])
 if found:
     print(found["file"], found["sha256"])' "$here/python-sources.json" "$PY_SERIES" "$(uname -m)")
-[ -n "$pinned" ] || refuse "no PyPy $PY_SERIES for $(uname -m) is pinned in docker/python-sources.json"
+[ -n "$pinned" ] || refuse "docker/python-sources.json pins no PyPy $PY_SERIES for $(uname -m)"
 file=${pinned% *}
 sha256=${pinned#* }
 
@@ -49,7 +49,7 @@ program=../${1#"$PY_HOME/"}
 ln -s "$program" "$PY_HOME/bin/python"
 ln -s "$program" "$PY_HOME/bin/python$PY_SERIES"
 home=${1%/bin/*}
-# A virtual environment looks for the library beside the folder that its interpreter was called in.
+# A virtual environment searches the library next to the folder of the interpreter's link.
 for name in lib include; do
     ln -s "${home#"$PY_HOME/"}/$name" "$PY_HOME/$name"
 done

@@ -1,14 +1,14 @@
-"""Put the libraries that a wheel needs into it: repair.py INPUT OUTPUT
+"""Grafts the libraries that a wheel requires into it: repair.py INPUT OUTPUT
 
-INPUT holds one wheel. OUTPUT gets the repaired wheel under the same name, and repair.json: each grafted library, its
-file in the wheel, the file it was copied from, and the system package that owns this one. auditwheel does the work; it
-has to be importable. SOURCE_DATE_EPOCH is the time of the archive's members.
+INPUT contains one wheel. Writes the repaired wheel to OUTPUT under the same name, and OUTPUT/repair.json. That lists for
+each grafted library its file in the wheel, the file it was copied from, and the system package of that file. Requires
+auditwheel on sys.path. SOURCE_DATE_EPOCH is the time of the archive's members.
 
-REPAIR_PLATFORM: the platform tag of the target. Everything that the newest policy up to this tag does not
-promise is grafted. Whether the result keeps the tag is not decided here: the audit judges it.
+REPAIR_PLATFORM: the platform tag of the target. Grafts every library that the newest policy up to this tag does not
+allow as external. Does not verify the tag of the result: the audit does.
 REPAIR_EXCLUDE: patterns of library names that are not grafted, separated by blanks.
 REPAIR_STRIP: `1` strips the extensions and the grafted libraries.
-BUILD_ENV: KEY=VALUE lines; LD_LIBRARY_PATH is the one that counts.
+BUILD_ENV: KEY=VALUE lines, of which LD_LIBRARY_PATH is used.
 """
 
 import functools
@@ -42,7 +42,7 @@ def version(tag):
 
 
 def policy_for(policies, wanted):
-    """The newest policy that promises no more than the tag `wanted`: auditwheel knows no policy for every libc."""
+    """The newest policy up to the tag `wanted`: auditwheel does not have a policy for each libc version."""
     known = [policy for policy in policies if policy != policies.linux and version(policy.name) <= version(wanted)]
     if not known:
         sys.exit("error: auditwheel has no policy for {}".format(wanted))
@@ -50,7 +50,7 @@ def policy_for(policies, wanted):
 
 
 def with_musl_policy(wanted):
-    """WheelPolicies with the newest policy up to the tag `wanted`: by itself it fails on a musl newer than all of them."""
+    """WheelPolicies with the newest policy up to the tag `wanted`. The original fails on a newer musl than it knows."""
     names = [policy["name"] for policy in json.loads(POLICY_FILES[Libc.MUSL].read_text())]
     known = [name for name in names if (0, 0) < version(name + "_any") <= version(wanted)]
     if not known:
@@ -60,9 +60,9 @@ def with_musl_policy(wanted):
 
 
 def owners(paths):
-    """The package of each file, as auditwheel's SBOM names it.
+    """The package of each file, in the format of auditwheel's SBOM.
 
-    Packages of a system with a merged /usr may list a file in /lib that `resolve` finds in /usr/lib.
+    On systems with a merged /usr, a package can list a file in /lib whose resolved path is in /usr/lib.
     """
     found = whichprovides.whichprovides([str(path) for path in paths])
     providers = [each for each in whichprovides._package_providers() if hasattr(each, "whichprovides1")]
@@ -82,7 +82,7 @@ def library_path(lines):
 
 
 def repaired(wheel, output, wanted, exclude, strip):
-    """Writes the repaired wheel; a list of (soname, path in the wheel, source path), and the sonames that were not found."""
+    """Writes the repaired wheel; returns a list of (soname, path in the wheel, source path), and the missing sonames."""
     kind, arch = TAG.match(wanted).group(1, 4)
     libc = Libc.GLIBC if kind == "manylinux" else Libc.MUSL
     if libc is Libc.MUSL:
@@ -96,10 +96,10 @@ def repaired(wheel, output, wanted, exclude, strip):
         (soname, path)
         for references in abi.full_external_refs.values()
         for soname, path in references[policy.name].libs.items()
-        # auditwheel removes the need for libpython.
+        # auditwheel removes libpython from the needed libraries.
         if not LIBPYTHON_RE.match(soname)
     ]
-    # What the container lacks may come with another wheel or a driver: the audit knows.
+    # A library that the container lacks may come from another wheel or a driver: the audit decides.
     missing = sorted({soname for soname, path in needed if path is None})
     for references in abi.full_external_refs.values():
         libraries = references[policy.name].libs
@@ -128,7 +128,7 @@ def main():
     folder, output = map(Path, sys.argv[1:])
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:
-        sys.exit("error: the build context `wheel` must hold exactly one .whl")
+        sys.exit("error: the build context `wheel` must contain exactly one .whl")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     search = library_path(os.environ.get("BUILD_ENV", ""))
     if search is not None:

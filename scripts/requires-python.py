@@ -1,8 +1,8 @@
-"""Refuse interpreters that a source archive excludes: python3 requires-python.py FOLDER ID...
+"""Rejects interpreters that a source archive excludes: python3 requires-python.py FOLDER ID...
 
-FOLDER has the archive and source.json. Runs inside the pinned pip (PYTHONPATH=/opt/toolchain), beside
-the stage that provides the interpreters: a build that has to fail does so before they are compiled.
-What cannot be read is not refused here: the build backend reports what is wrong with it.
+FOLDER contains the archive and source.json. Requires the pinned pip (PYTHONPATH=/opt/toolchain). Runs in parallel with
+the stage that provides the interpreters, so that the build fails before they are compiled. Skips an archive that it
+cannot read: the build backend reports the error.
 """
 
 import email
@@ -37,11 +37,11 @@ def pkg_info(path):
 
 
 def excluded(requires, ids):
-    """Those of the interpreters of which no release is allowed."""
+    """The interpreters without an allowed release."""
     allowed = SpecifierSet(requires)
     for id in ids:
         series = "3." + id[3:].rstrip("t")
-        # The host counts the same way (wheel/interpreter.rs).
+        # Must match wheel/interpreter.rs.
         if not any(allowed.contains("{}.{}".format(series, micro)) for micro in range(40)):
             yield id
 
@@ -54,12 +54,12 @@ def main():
         requires = email.message_from_string(pkg_info(os.path.join(folder, name)))["Requires-Python"]
         refused = list(excluded(requires, ids)) if requires else []
     except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, InvalidSpecifier, ValueError) as error:
-        print("note: Requires-Python of {} is not known: {}".format(name, error))
+        print("note: cannot read Requires-Python of {}: {}".format(name, error))
         return
     if refused:
         sys.exit(
             "error: `{}` is excluded by the package: `Requires-Python: {}` in {}\n\n"
-            "hint: take `{}` out of `pythons` in wheels.toml, or choose others with `--python`".format(
+            "hint: remove `{}` from `pythons` in wheels.toml, or choose others with `--python`".format(
                 "`, `".join(refused), ascii(requires)[1:-1], name, "`, `".join(refused)
             )
         )

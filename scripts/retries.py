@@ -1,6 +1,6 @@
-"""Repeats what failed on the network and may succeed a moment later, as often as fetch.py does.
+"""Retries temporary failures of the network, like fetch.py, which it imports.
 
-Runs inside the pinned pip, whose own retries do not cover an answer that breaks off. Needs fetch.py beside it.
+Runs in the pinned pip. pip's own retries do not cover a truncated answer.
 """
 
 import time
@@ -11,7 +11,7 @@ from pip._vendor import requests, urllib3
 
 
 def may_pass(error):
-    """Whether another try may do better."""
+    """Whether another try can succeed."""
     if isinstance(error, NetworkConnectionError):
         return getattr(error.response, "status_code", None) in TRANSIENT
     if isinstance(error, (requests.exceptions.SSLError, requests.ConnectTimeout)):
@@ -21,12 +21,12 @@ def may_pass(error):
 
 
 def repeated(call):
-    """What `call` returns, at the third try at the latest."""
+    """The result of `call`, with up to three tries."""
     for pause in PAUSES + (None,):
         try:
             return call()
         except Exception as error:
             if pause is None or not may_pass(error.__cause__ or error):
                 raise
-            print("failed, once more in {} s: {}".format(pause, error))
+            print("failed, trying again in {} s: {}".format(pause, error))
         time.sleep(pause)

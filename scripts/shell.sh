@@ -1,10 +1,10 @@
 #!/bin/sh
-# What a container of `cargo xtask shell` starts with: the trust, the environment and the
-# source that the step has in a build, then the command, or a shell.
+# Starts a container of `cargo xtask shell`: prepares the trust, the environment and the source of the build step, then
+# runs the command or a shell.
 set -eu
 here=$(dirname "$0")
 
-# The secrets come over a connection of their own once the container runs.
+# xtask sends the secrets over a separate connection after the container started.
 if [ -n "${XTASK_AWAIT_SECRETS-}" ]; then
     tries=0
     until [ -e /run/secrets/.complete ]; do
@@ -19,14 +19,14 @@ if [ -n "${XTASK_AWAIT_SECRETS-}" ]; then
     unset XTASK_AWAIT_SECRETS
 fi
 
-# A person may need what no fetch step brought.
+# A shell has a network: the user may install more than the fetch steps did.
 export XTASK_NETWORK=on
 # shellcheck source=scripts/offline.sh
 . "$here/offline.sh"
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
 
-# The tests unpack the source themselves, in a system without the tools of a build.
+# test.py unpacks the source for the tests, whose system lacks the tools of a build.
 if [ ! -e "$here/test.py" ] && { [ -f /source/source.json ] || [ -f /package/source.json ]; }; then
     # shellcheck source=scripts/build-env.sh
     . "$here/build-env.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches what the wheel requires, SMOKE_REQUIRES with a requirement a line, into /fetched: wheels alone, since a clean
-# system has no compiler. LOCKED_SMOKE, lines `name==version --hash=sha256:...`, stands for all of them.
+# Fetches the requirements of the wheel, the lines of SMOKE_REQUIRES, into /fetched. Only wheels: a clean system has no
+# compiler. LOCKED_SMOKE, lines `name==version --hash=sha256:...`, replaces all of them.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/wheel-env.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what smoke-fetch.sh fetched into the environment of the smoke test, without a network. Each build makes
-# another wheel, and most of them require the same: so this layer is kept.
+# Installs the files of smoke-fetch.sh into the environment of the smoke test, without a network. A separate layer,
+# because most builds of a wheel have the same requirements.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/wheel-env.sh

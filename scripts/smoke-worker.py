@@ -1,8 +1,7 @@
-"""One process that runs code of a package: smoke-worker.py WHEEL REQUESTS ANSWERS
+"""Runs code of a package for smoke.py, which describes the checks: smoke-worker.py WHEEL REQUESTS ANSWERS
 
-Reads requests of smoke.py from the file descriptor REQUESTS, one JSON object a line, and writes an answer to each to
-ANSWERS. An answer repeats the token of its request: nobody can know it before smoke.py sends it, which waits for the
-answer to the request before. smoke.py describes the checks.
+Reads requests from the file descriptor REQUESTS, one JSON object a line, and writes an answer to each to ANSWERS. An
+answer repeats the random token of its request, so that code of the package cannot write it in advance.
 """
 
 import ast
@@ -19,7 +18,7 @@ import warnings
 
 
 class Skipped(Exception):
-    """A check that was not made, and why."""
+    """A check that was skipped, with the reason."""
 
 
 def reason(error):
@@ -32,16 +31,16 @@ def gil_is_on():
 
 def begin_without_gil():
     if sysconfig.get_config_var("Py_GIL_DISABLED") and gil_is_on():
-        asked = os.environ.get("PYTHON_GIL")
+        setting = os.environ.get("PYTHON_GIL")
         raise RuntimeError(
             "the GIL is on before any import{}; hint: do not set `PYTHON_GIL` or `-X gil`".format(
-                " (PYTHON_GIL={})".format(asked) if asked else ""
+                " (PYTHON_GIL={})".format(setting) if setting else ""
             )
         )
 
 
 def keeping_gil_off(action):
-    """What `action` returns, unless it switches the GIL on; the interpreter then names the module in a warning."""
+    """The result of `action`. RuntimeError if it enables the GIL; the interpreter names the module in a warning."""
     if gil_is_on():
         return action()
     with warnings.catch_warnings(record=True) as caught:
@@ -49,11 +48,11 @@ def keeping_gil_off(action):
         result = action()
     if not gil_is_on():
         return result
-    # Its second sentence is about how to run without the GIL all the same.
-    said = [str(warning.message).partition(". ")[0] for warning in caught if "global interpreter lock" in str(warning.message)]
+    # The second sentence describes how to disable the GIL anyway.
+    messages = [str(warning.message).partition(". ")[0] for warning in caught if "global interpreter lock" in str(warning.message)]
     raise RuntimeError(
-        "switched the GIL on: {}; hint: set the slot `Py_mod_gil` to `Py_MOD_GIL_NOT_USED` in the module, or take this "
-        "interpreter out of `pythons`".format(said[0] if said else "the interpreter does not say which module did")
+        "enabled the GIL: {}; hint: set the slot `Py_mod_gil` to `Py_MOD_GIL_NOT_USED` in the module, or remove this "
+        "interpreter from `pythons` in wheels.toml".format(messages[0] if messages else "the interpreter does not name the module")
     )
 
 
@@ -76,7 +75,7 @@ def import_from(name, files):
 def evaluate(check, names):
     tree = ast.parse(check.strip(), mode="exec")
     if not tree.body or not isinstance(tree.body[-1], ast.Expr):
-        raise SyntaxError("a check ends in an expression")
+        raise SyntaxError("the check must end with an expression")
     last = ast.Expression(tree.body.pop().value)
     exec(compile(tree, "<check>", "exec"), names)
     value = eval(compile(last, "<check>", "eval"), names)
@@ -85,14 +84,14 @@ def evaluate(check, names):
 
 
 def modules_of(distribution):
-    """The modules and packages of a distribution, without folders that others may extend (`namespace packages`)."""
+    """The modules and packages of a distribution, without namespace packages."""
     paths = [str(file).split("/") for file in distribution.files or []]
     names = [path[:-1] + [path[-1].split(".")[0]] for path in paths]
     return {".".join(name[:-1] if name[-1] == "__init__" else name) for name in names}
 
 
 def missing_distribution(error, distribution):
-    """The module of another distribution whose absence led to `error`; None if it has another cause."""
+    """The missing module of another distribution that caused `error`; None if it has another cause."""
     own = modules_of(distribution) | set(getattr(sys, "stdlib_module_names", ()))
     seen = set()
     while error is not None and id(error) not in seen:
@@ -106,7 +105,7 @@ def missing_distribution(error, distribution):
 
 
 def start(point, distribution):
-    """Imports the module of an entry point and looks up its object, as its script does."""
+    """Imports the module of an entry point and looks up its object, like its script."""
     if point.extras:
         raise Skipped("it requires the extra {}".format(", ".join(point.extras)))
     module, _, attribute = point.value.partition(":")
@@ -128,7 +127,7 @@ def start(point, distribution):
 
 
 def needed(path):
-    """The names in DT_NEEDED of an ELF file; none where it is no such file."""
+    """The names in DT_NEEDED of a file; empty if it is not an ELF file."""
     with open(path, "rb") as file:
         data = file.read()
     if data[:4] != b"\x7fELF":
@@ -155,7 +154,7 @@ def needed(path):
 
 
 def mapped_files():
-    """The files that this process has in its memory, by their real paths."""
+    """The real paths of the files that are mapped into this process."""
     with open("/proc/self/maps") as maps:
         lines = [line.split(None, 5) for line in maps]
     paths = {line[5].rstrip("\n") for line in lines if len(line) == 6}
@@ -163,14 +162,14 @@ def mapped_files():
 
 
 def system_copies(library):
-    """Where the system has a library."""
+    """The system's copies of a library."""
     folders = ("/lib*", "/usr/lib*", "/usr/local/lib*", "/lib*/*-linux-*", "/usr/lib*/*-linux-*")
     found = {os.path.realpath(path) for folder in folders for path in glob.glob(os.path.join(folder, library))}
     return sorted(found)
 
 
 def grafted_library(library, place, files):
-    """How the process uses a library that was put into the wheel; an error if files of the wheel use another."""
+    """How the process uses a grafted library. ImportError if files of the wheel load the system's copy."""
     mapped = mapped_files()
     own = [path for path in files if path.endswith("/" + place)]
     if not own:
@@ -180,19 +179,19 @@ def grafted_library(library, place, files):
     name = os.path.basename(place)
     astray = sorted(path for path in users if path in files and library in users[path])
     if astray:
-        raise ImportError("{} needs {} of the system and not {}".format(astray[0], library, place))
+        raise ImportError("{} needs {} of the system instead of {}".format(astray[0], library, place))
     if own[0] not in mapped and any(name in users[path] for path in users):
-        raise ImportError("{} is needed and not loaded".format(place))
+        raise ImportError("{} is needed but not loaded".format(place))
     foreign = [path for path in copies if path in mapped]
     if foreign and not any(library in users[path] for path in users):
-        raise ImportError("{} is loaded beside {}, and nothing outside of the wheel needs it".format(foreign[0], place))
+        raise ImportError("{} is loaded in addition to {}, although nothing outside the wheel needs it".format(foreign[0], place))
     state = "loaded" if own[0] in mapped else "not loaded by these imports"
-    system = "; the system has {}".format(copies[0]) if copies else "; the system has none"
+    system = "; the system has {}".format(copies[0]) if copies else "; the system has no copy"
     return {"mapped": own[0] in mapped, "system": copies, "system_mapped": bool(foreign)}, state + system
 
 
 class Worker:
-    """The checks of one process, with the modules that it imported."""
+    """The checks of one process, and the modules that it imported."""
 
     def __init__(self, wheel):
         self.distribution = distribution_of(wheel)
@@ -204,43 +203,43 @@ class Worker:
         self.kept_files = self.kept_files or files_of(self.distribution)
         return self.kept_files
 
-    def gil(self, asked):
+    def gil(self, request):
         begin_without_gil()
 
-    def import_one(self, asked):
-        name = asked["module"]
+    def import_one(self, request):
+        name = request["module"]
         self.modules[name], origin = keeping_gil_off(lambda: import_from(name, self.files()))
         return origin
 
-    def call(self, asked):
-        name = asked["module"]
+    def call(self, request):
+        name = request["module"]
         if name not in self.names:
             module = self.modules[name]
             self.names[name] = {"m": module, "import_module": importlib.import_module}
             own = {key: getattr(module, key) for key in ("ffi", "lib") if hasattr(module, key)}
             self.names[name].update(own)
-        return keeping_gil_off(lambda: evaluate(asked["check"], self.names[name]))
+        return keeping_gil_off(lambda: evaluate(request["check"], self.names[name]))
 
-    def grafted(self, asked):
-        return grafted_library(asked["library"], asked["place"], self.files())
+    def grafted(self, request):
+        return grafted_library(request["library"], request["place"], self.files())
 
-    def entry_point(self, asked):
-        start(importlib.metadata.EntryPoint(*asked["point"]), self.distribution)
+    def entry_point(self, request):
+        start(importlib.metadata.EntryPoint(*request["point"]), self.distribution)
 
-    def answer(self, asked):
+    def answer(self, request):
         checks = {
             "gil": self.gil, "import": self.import_one, "call": self.call, "grafted": self.grafted,
             "entry-point": self.entry_point,
         }
-        answer = {"token": asked["token"], "ok": True, "detail": ""}
+        answer = {"token": request["token"], "ok": True, "detail": ""}
         try:
-            detail = checks[asked["kind"]](asked)
+            detail = checks[request["kind"]](request)
             if isinstance(detail, tuple):
                 answer["library"], detail = detail
             answer["detail"] = detail or ""
         except Skipped as skipped:
             answer.update(skipped=True, detail=str(skipped))
-        # Whatever a check raises is its result, SystemExit included.
+        # Every exception is the result of the check, SystemExit included.
         except BaseException as error:
             answer.update(ok=False, detail=reason(error))
         answer["gil"] = gil_is_on()
@@ -255,12 +254,12 @@ def main():
     worker = Worker(wheel)
     with os.fdopen(requests) as lines:
         for line in lines:
-            asked = json.loads(line)
-            data = json.dumps(worker.answer(asked)).encode() + b"\n"
+            request = json.loads(line)
+            data = json.dumps(worker.answer(request)).encode() + b"\n"
             while data:
                 data = data[os.write(answers, data) :]
-            if asked["kind"] == "entry-point":
-                # Threads that its module started do not keep the process here.
+            if request["kind"] == "entry-point":
+                # Do not wait for threads of the module.
                 os._exit(0)
 
 

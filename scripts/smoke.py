@@ -1,27 +1,22 @@
-"""Does an installed wheel work? smoke.py WHEEL ENVIRONMENT FOLDER [--unprivileged]
+"""Tests an installed wheel: smoke.py WHEEL ENVIRONMENT FOLDER [--unprivileged]
 
-SMOKE_IMPORTS: names of modules. Each must import, and come from the installed wheel.
-SMOKE_CALLS: JSON, {"module": ["check", ...]}. A check is Python whose last statement is
-an expression that must be true. It sees the module as `m`, and `ffi` and `lib` where the
-module has them; checks of one module share their names, in order.
-SMOKE_COMMANDS: JSON, ["program --option"]. Each must end with status 0; no shell reads it.
+SMOKE_IMPORTS: names of modules. Each must import from the installed wheel.
+SMOKE_CALLS: JSON, {"module": ["check", ...]}. A check is Python code; its last statement is an expression that must be
+true. Its names are the module as `m`, and the module's `ffi` and `lib`. Checks of one module share their names.
+SMOKE_COMMANDS: JSON, ["program --option"]. Each must exit with status 0. They run without a shell.
+SMOKE_GRAFTED: JSON, {"libx.so.1": "pkg.libs/libx-1b7c5d3a.so.1"}: the grafted libraries. Files of the wheel must load
+these instead of the system's copies.
 
-Each script of the wheel's entry points must lead to an object, in a process of its own. One that
-requires an extra is skipped, and so is one whose module lacks another distribution, if the wheel
-declares extras.
+Each script of the wheel's entry points must resolve to an object, in a separate process. Skips a script that requires an
+extra, and, if the wheel declares extras, one whose module requires a missing distribution.
 
-SMOKE_GRAFTED: JSON, {"libx.so.1": "pkg.libs/libx-1b7c5d3a.so.1"}: libraries that were put into the wheel. What of
-the wheel is loaded must use these, and not the copies that the system may have.
+A check also fails if it enables the GIL in a free-threaded interpreter, or if the GIL is on before any import.
 
-A check also fails if it switches the GIL on in an interpreter that runs without. A free-threaded
-interpreter that has it on before any import proves nothing, and fails, too.
+Prints a line for each check, writes FOLDER/smoke.json, and fails if a check failed.
 
-Prints a line for each check, writes FOLDER/smoke.json, and fails if one did.
-
-Runs no code of the wheel, and reads ENVIRONMENT as data: `python -I -S` starts it. smoke-worker.py runs the
-checks, with the interpreter of ENVIRONMENT and, with --unprivileged, as a user without rights. It gets one request
-at a time, with a random token that its answer has to repeat. So a check counts only if the process that was asked
-answered after it was asked: one that ends, or that wrote its answer beforehand, fails.
+This process runs no code of the wheel and reads ENVIRONMENT as data; start it with `python -I -S`. smoke-worker.py runs
+the checks with the interpreter of ENVIRONMENT and, with --unprivileged, as a user without privileges. Each request has a
+random token that the answer must repeat, so that code of the wheel cannot write an answer in advance.
 """
 
 import glob
@@ -45,21 +40,24 @@ sys.path.append(here)
 import unprivileged  # noqa: E402
 
 SCRIPTS = ("console_scripts", "gui_scripts")
-# Seconds for one command or script, for one import or call, and the number of last lines that are printed.
+# Maximum seconds for one command or script.
 TIMEOUT = 600
+# Maximum seconds for one import or call.
 CHECK_TIMEOUT = 3600
+# Maximum number of lines of a command that are printed.
 LINES = 20
-# Seconds that a process gets to end by itself.
+# Maximum seconds for a process to end by itself.
 PATIENCE = 60
-# Bytes of output, and of an answer, that are kept: /tmp is memory, and a command may print without end.
+# Maximum size of the output that is kept, in bytes.
 KEPT = 1 << 16
+# Maximum size of an answer, in bytes.
 MAX_ANSWER = 1 << 20
-# Characters of what a check reports.
+# Maximum number of characters in the detail of a check.
 MAX_DETAIL = 4000
 
 
 class Failed(Exception):
-    """A check that failed, and why."""
+    """A failed check, with the reason."""
 
 
 def printable(text):
@@ -67,7 +65,7 @@ def printable(text):
 
 
 class Tail(threading.Thread):
-    """Reads a pipe to its end, and keeps the last bytes."""
+    """Reads a pipe to its end and keeps the last bytes."""
 
     def __init__(self, pipe):
         super().__init__(daemon=True)
@@ -83,7 +81,7 @@ class Tail(threading.Thread):
 
     def show(self):
         """Prints the last lines, and returns them."""
-        # What a command leaves running in a session of its own may keep the pipe open.
+        # A background process of the command can keep the pipe open.
         self.join(5)
         lines = self.bytes.decode(errors="replace").splitlines()[-LINES:]
         print("".join("     | {}\n".format(line) for line in lines), end="", flush=True)
@@ -91,7 +89,7 @@ class Tail(threading.Thread):
 
 
 class Place:
-    """Where the package's code runs: the environment, and the user."""
+    """The environment and the user that run the package's code."""
 
     def __init__(self, environment, user):
         self.environment = environment
@@ -102,7 +100,7 @@ class Place:
         self.variables["PATH"] = path
 
     def start(self, command, **options):
-        """Starts a command in an empty folder of its own, which is its home; returns both."""
+        """Starts a command in a new empty folder, its home; returns the process and the folder."""
         folder = tempfile.mkdtemp()
         os.chmod(folder, 0o755)
         self.user.own(folder)
@@ -114,7 +112,7 @@ class Place:
         return process, folder
 
     def end(self, process, folder):
-        """Ends the process with all that it started."""
+        """Ends the process and all processes that it started."""
         try:
             os.killpg(process.pid, 9)
         except OSError:
@@ -124,7 +122,7 @@ class Place:
         shutil.rmtree(folder, ignore_errors=True)
 
     def run(self, command):
-        """Runs a command to its end; its last lines."""
+        """Runs a command; returns its last lines of output."""
         read, write = os.pipe()
         self.user.own_stream(write)
         try:
@@ -143,9 +141,9 @@ class Place:
         self.end(process, folder)
         lines = tail.show()
         if status is None:
-            raise Failed("it still ran after {} seconds".format(TIMEOUT))
+            raise Failed("timed out after {} seconds".format(TIMEOUT))
         if status != 0:
-            raise Failed("exit status {}: {}".format(status, lines[-1] if lines else "it printed nothing"))
+            raise Failed("exit status {}: {}".format(status, lines[-1] if lines else "no output"))
         return lines
 
 
@@ -162,7 +160,7 @@ class Session:
             output, stream = os.pipe()
             place.user.own_stream(stream)
             streams = {"stdout": stream, "stderr": stream}
-        # As text: the file may be one that only root reads.
+        # Pass the code as text, because only root may be able to read the file.
         with open(os.path.join(here, "smoke-worker.py")) as file:
             code = file.read()
         command = [place.python, "-B", "-I", "-c", code, os.path.basename(wheel), str(requests), str(answers)]
@@ -174,14 +172,14 @@ class Session:
             self.output = Tail(output)
             self.output.start()
 
-    def ask(self, timeout, **request):
-        """What the process answers. Failed if it ends, or answers anything but this request."""
+    def send(self, timeout, **request):
+        """Sends a request; returns the answer. Failed if the process ends or answers another request."""
         token = os.urandom(16).hex()
         data = json.dumps(dict(request, token=token)).encode() + b"\n"
         try:
             os.write(self.requests, data)
         except OSError:
-            # It has ended.
+            # read_line reports how the process ended.
             pass
         line = self.read_line(time.monotonic() + timeout)
         try:
@@ -191,11 +189,11 @@ class Session:
         except (ValueError, KeyError, TypeError):
             valid = False
         if not valid or own["token"] != token:
-            raise Failed("its process wrote an answer to another question")
+            raise Failed("its process wrote an answer to another request")
         return answer
 
     def read_line(self, end):
-        """One line; nothing that came before it is kept, since each request has one answer."""
+        """One line of the answers."""
         data = b""
         while not data.endswith(b"\n"):
             status = self.process.poll()
@@ -204,9 +202,9 @@ class Session:
             if not part and (status is not None or is_ready):
                 raise Failed("its process ended {}".format(self.how_it_ended()))
             if len(data) > MAX_ANSWER:
-                raise Failed("its process wrote more than an answer")
+                raise Failed("its process wrote more than {} bytes".format(MAX_ANSWER))
             if time.monotonic() > end:
-                raise Failed("it still ran after the time limit")
+                raise Failed("timed out")
             data += part
         return data
 
@@ -214,11 +212,11 @@ class Session:
         try:
             status = self.process.wait(5)
         except subprocess.TimeoutExpired:
-            return "the connection"
+            return "the connection without exiting"
         return "by signal {}".format(-status) if status < 0 else "with status {}".format(status)
 
     def end(self):
-        """Ends the process; its exit status, None where it had to be killed."""
+        """Ends the process; returns its exit status, None if it was killed."""
         os.close(self.requests)
         try:
             status = self.process.wait(PATIENCE)
@@ -232,7 +230,7 @@ class Session:
 
 
 class Checks:
-    """The checks of a wheel, and what came of them."""
+    """The checks of a wheel and their results."""
 
     def __init__(self, place, wheel):
         self.place, self.wheel = place, wheel
@@ -259,13 +257,13 @@ class Checks:
         print("{} {} {}{}".format(word, kind, first_line, ": " + detail if detail else ""), flush=True)
         return check["ok"]
 
-    def ask(self, kind, subject, **request):
-        """One check in the process of all imports and calls. A process that fails to answer is replaced."""
+    def check(self, kind, subject, **request):
+        """Runs a check in the process of all imports and calls. Replaces a process that does not answer."""
 
         def action():
             self.session = self.session or Session(self.place, self.wheel)
             try:
-                answer = self.session.ask(CHECK_TIMEOUT, kind=kind, **request)
+                answer = self.session.send(CHECK_TIMEOUT, kind=kind, **request)
             except BaseException:
                 self.end_session()
                 raise
@@ -277,27 +275,27 @@ class Checks:
         return self.record(kind, subject, action)
 
     def end_session(self):
-        """Ends the process of all imports and calls; its exit status."""
+        """Ends the process of all imports and calls; returns its exit status."""
         session, self.session = self.session, None
         return session.end() if session else None
 
     def ended(self):
-        """A crash at the end of that process is one that every user sees."""
+        """Records a crash at the end of that process, which every user would see."""
 
         def fail():
-            raise Failed("status {} at the end of the process".format(status))
+            raise Failed("the process ended with status {}".format(status))
 
         status = self.end_session()
         if status:
             self.record("exit", "the end of the process", fail)
 
     def entry_point(self, point):
-        """In a process of its own: a module may end it, leave threads, or close its streams."""
+        """Checks an entry point in a separate process: its module can exit, start threads, or close streams."""
 
         def action():
             session = Session(self.place, self.wheel, quiet=True)
             try:
-                return session.ask(TIMEOUT, kind="entry-point", point=[point.name, point.value, point.group])
+                return session.send(TIMEOUT, kind="entry-point", point=[point.name, point.value, point.group])
             finally:
                 session.end()
 
@@ -313,16 +311,16 @@ class Checks:
         imports = os.environ.get("SMOKE_IMPORTS", "").split()
         calls = json.loads(os.environ.get("SMOKE_CALLS") or "{}")
         if sysconfig.get_config_var("Py_GIL_DISABLED"):
-            self.ask("gil", "off before any import")
+            self.check("gil", "off before any import")
         for name in imports + [name for name in calls if name not in imports]:
-            imported = self.ask("import", name, module=name)
+            imported = self.check("import", name, module=name)
             if not imported and name in calls:
                 calls[name] = []
         for name, expressions in calls.items():
             for expression in expressions:
-                self.ask("call", expression, module=name, check=expression)
+                self.check("call", expression, module=name, check=expression)
         for library, place in json.loads(os.environ.get("SMOKE_GRAFTED") or "{}").items():
-            self.ask("grafted", library, library=library, place=place)
+            self.check("grafted", library, library=library, place=place)
         self.ended()
         for point in distribution.entry_points:
             if point.group in SCRIPTS:
@@ -332,7 +330,7 @@ class Checks:
 
 
 def installed(environment):
-    """The distributions that the environment's interpreter finds, by their files alone."""
+    """The distributions in the environment, read from their files."""
     folders = {os.path.realpath(path): path for path in glob.glob(environment + "/lib*/*/site-packages")}
     own = [path for path in sys.path if path != here]
     found = importlib.metadata.distributions(path=list(folders) + own)
@@ -340,7 +338,7 @@ def installed(environment):
 
 
 def provided_interpreter():
-    """What provided the interpreter says of it; nothing outside of the container of a smoke test."""
+    """The content of the interpreter's provider.json; None outside of a container."""
     for path in glob.glob("/opt/python/*/provider.json"):
         with open(path) as file:
             return json.load(file)
@@ -357,7 +355,7 @@ def main():
     user.own_stream(1)
     user.own_stream(2)
     checks = Checks(Place(environment, user), wheel)
-    # It starts while this process reads what is installed.
+    # Start the process now, because the next lines take a while.
     checks.session = Session(checks.place, wheel)
     distributions = installed(environment)
     name = plain(os.path.basename(wheel).split("-")[0])

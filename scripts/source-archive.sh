@@ -1,12 +1,11 @@
 #!/bin/sh
-# Finds CPython's source archive: source-archive.sh SERIES FOLDER leaves FOLDER/archive
-# and FOLDER/detail, or fails with one line in PY_REASON that names every place.
+# Fetches CPython's source archive: source-archive.sh SERIES FOLDER writes FOLDER/archive and FOLDER/detail, or fails with
+# one line in PY_REASON that names every location.
 #
-# Each pinned version (python-sources.json) is looked for, by its hash, at the mirror of
-# the host's settings, upstream, in the pool of the distribution's own mirror and in that of
-# its kin: Debian and Ubuntu keep upstream's archive unchanged. Pools forget versions, so the
-# last place is the newest version in the signed source index of this and newer suites; its
-# hash comes from there.
+# Looks for each pinned version (python-sources.json), by its hash: at the mirror in the user's settings, upstream, and in
+# the pools of the distribution's mirror and of related distributions, because Debian and Ubuntu distribute upstream's
+# archive unchanged. Pools delete old versions: the last location is the newest version in the signed source index of
+# this and newer suites, which contains its hash.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -23,7 +22,7 @@ why=/tmp/source-why
 reasons=
 worst=1
 
-# note REASON [LOG]: a place that does not have it; with LOG, for a reason that may be another one.
+# note REASON [LOG]: records the failure of a location. With LOG, its text decides whether that is an error.
 note() {
     reasons="$reasons${reasons:+; }$1"
     if [ -z "${2:-}" ] || grep -qE 'HTTP (404|410) |(^|[^0-9])(404|410) +Not Found' "$2"; then
@@ -44,7 +43,7 @@ missing() {
     exit "$worst"
 }
 
-# upstream VERSION SHA256: from the host's mirror, or from upstream.
+# upstream VERSION SHA256: fetches from the mirror in the user's settings, else from upstream.
 upstream() {
     file=$1/Python-$1.tar.xz
     if [ -n "${PYTHON_SOURCE_MIRROR:-}" ]; then
@@ -58,11 +57,11 @@ upstream() {
         found "Python-$1.tar.xz sha256:$2 (upstream)"
     fi
     note "$(tail -n 1 "$why")" "$why"
-    # A host that does not answer is not waited for again.
+    # Do not wait again for a host that does not answer.
     grep -q ': HTTP ' "$why" || upstream_is_silent=yes
 }
 
-# from_pool URI WHOSE VERSION SHA256: from the pool of a distribution's mirror.
+# from_pool URI NAME VERSION SHA256: fetches from the pool of a distribution's mirror.
 from_pool() {
     file=python${series}_$3.orig.tar.xz
     if pkg_apt /usr/lib/apt/apt-helper -o Acquire::Retries=2 -o Acquire::http::Timeout=10 \
@@ -70,7 +69,7 @@ from_pool() {
         "$1/pool/main/p/python$series/$file" "$archive" "SHA256:$4" >"$why" 2>&1; then
         found "$file sha256:$4 (pool of $2, hash pinned)"
     fi
-    # apt-helper keeps what had another hash.
+    # apt-helper keeps a file with another hash.
     rm -f "$archive" "$archive".*
     if grep -q '404' "$why"; then
         note "the pool of $2 has no $file"
@@ -79,7 +78,7 @@ from_pool() {
     fi
 }
 
-# kin_uris: where the archives of the distribution's kin are; nothing where that is not known.
+# kin_uris: prints the URIs of related distributions, if they are known.
 kin_uris() {
     kin_templates=/usr/share/python-apt/templates
     if [ ! -d "$kin_templates" ]; then
@@ -91,7 +90,7 @@ kin_uris() {
         ) >"$why" 2>&1; then
             kin_templates=/tmp/kin$kin_templates
         else
-            echo "note: python-apt-common, which says where they are: $(tail -n 1 "$why" | redact)" >&2
+            echo "note: cannot download python-apt-common, which lists mirrors: $(tail -n 1 "$why" | redact)" >&2
         fi
         pkg_unlock
     fi
@@ -101,7 +100,7 @@ kin_uris() {
 family=$(pkg_family)
 python3 "$here/apt-sources.py" pins "$here/python-sources.json" "$series" >/tmp/pins
 if [ ! -s /tmp/pins ]; then
-    note "no $series is pinned in docker/python-sources.json"
+    note "docker/python-sources.json pins no $series"
 fi
 upstream_is_silent=
 while read -r version sha256; do
@@ -110,7 +109,7 @@ done </tmp/pins
 
 [ "$family" = apt ] || missing
 
-# The image's own sources name the mirror; no host stands here.
+# The image's apt sources name the mirror.
 if ! python3 "$here/apt-sources.py" suites >/tmp/suites.list 2>"$why"; then
     note "$(tail -n 1 "$why")"
     missing
@@ -121,16 +120,15 @@ if [ -s /tmp/pins ]; then
     while read -r version sha256; do
         from_pool "$own" "the distribution's mirror" "$version" "$sha256"
         for uri in $kin; do
-            from_pool "$uri" "a kindred distribution's mirror" "$version" "$sha256"
+            from_pool "$uri" "a related distribution's mirror" "$version" "$sha256"
         done
     done </tmp/pins
 fi
 
 suites=$(awk '{ for (i = 2; i < NF; i++) if ($i ~ /:/) { print $(i + 1); break } }' /tmp/suites.list | tr '\n' ' ')
-# `pkg_sources COMMAND ...`: apt with those suites, lists of its own and nothing else of
-# the image's sources. Signatures are checked as ever, their age is not: a frozen mirror
-# (a snapshot, an air gap) may be behind, and all that an old index can do here is name an
-# older version, which the metadata then say.
+# pkg_sources COMMAND ...: runs apt with only these suites and with separate lists. apt verifies signatures but not
+# their age: the index of a frozen mirror (a snapshot, an air gap) can be old. It can only name an older version, which
+# build-info.json records.
 pkg_sources() {
     pkg_source_command=$1
     shift
@@ -146,7 +144,7 @@ fi
 newest=$(pkg_sources apt-cache showsrc --only-source "python$series" 2>"$why" |
     python3 "$here/apt-sources.py" newest "python$series")
 if [ -n "$newest" ]; then
-    # PACKAGE_VERSION FILE SHA256, all three signed for.
+    # PACKAGE_VERSION FILE SHA256, covered by the index's signature.
     # shellcheck disable=SC2086 # three words
     set -- $newest
     if (cd "$folder" && pkg_sources apt-get -q source --download-only --tar-only --only-source \

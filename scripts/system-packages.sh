@@ -1,7 +1,6 @@
 #!/bin/sh
-# The distribution's packages that every build needs: a C and C++ compiler with the
-# headers of the C library, enough Python to fetch the pinned toolchain, and tools that
-# build hooks run. Further ones by name in SYSTEM_PACKAGES.
+# Installs the distribution's packages for every build: a C and C++ compiler with the headers of the C library, a Python
+# that can fetch the pinned toolchain, tools that build hooks run, and those in SYSTEM_PACKAGES.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -16,11 +15,11 @@ case $family in
         set -- ca-certificates g++ gcc libc6-dev make pkg-config python3 python3-pip xz-utils
         ;;
     dnf)
-        # No `curl`: EL 9 has curl-minimal, and the two conflict. No update of what is
-        # there: the base is named by its digest and has to stay what it is.
+        # No `curl`: it conflicts with EL 9's curl-minimal. No updates: the digest of the base image identifies its
+        # packages.
         set -- ca-certificates diffutils findutils gcc gcc-c++ glibc-devel gzip make \
             pkgconf-pkg-config python3 python3-pip tar xz
-        # `git` brings Perl for commands that no build runs.
+        # `git` requires Perl for commands that no build runs.
         git="git-core"
         ;;
     apk)
@@ -29,9 +28,9 @@ case $family in
         ;;
 esac
 
-# What an image for building wheels brings, in versions of its own, is not installed once more: its compilers,
-# and a Python outside of the packages. `python3` is that one then: EL 8's own is 3.6.
-# has PACKAGE: whether the image has what the package is wanted for.
+# An image for building wheels has its own compilers, and a Python that is not a package. Do not install these again.
+# `python3` becomes the image's, because that of EL 8 is 3.6.
+# has PACKAGE: whether the image has the programs or files of the package.
 has() {
     case $1 in
         python3 | python3-pip | py3-pip) ;;
@@ -66,8 +65,7 @@ case ${RUST:-none} in
     distro)
         case $family in
             apt)
-                # A stable release keeps its rustc but may carry newer ones beside it
-                # (rustc-web, rustc-1.80): take the newest.
+                # A stable release can have newer compilers in other packages (rustc-web, rustc-1.80): use the newest.
                 pkg_lock
                 pkg_refresh
                 pkg_unlock
@@ -87,13 +85,12 @@ case ${RUST:-none} in
         esac
         ;;
     *)
-        echo "error: RUST is \`$RUST\`, known are none, distro, rustup" >&2
+        echo "error: RUST is \`$RUST\` instead of none, distro or rustup" >&2
         exit 1
         ;;
 esac
 
-# Build hooks run these tools, and some only warn where one is missing. Not every distribution has all
-# of them (EL has no ccache); build-info names the missing ones.
+# Build hooks run these tools. A distribution can lack some of them (EL has no ccache): build-info.json records that.
 listed=
 for tool in "$git" ccache cmake file; do
     if [ -n "$brings" ] && has "$tool"; then
@@ -108,10 +105,9 @@ for tool in "$git" ccache cmake file; do
     if [ -n "$version" ]; then
         set -- "$@" "$tool"
     else
-        echo "note: the distribution has no package $tool, the build goes on without it"
+        echo "note: skipping $tool: the distribution has no package"
     fi
 done
 
-# The list is words on purpose.
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086 # words on purpose
 pkg_install "$@" ${SYSTEM_PACKAGES:-}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Adds what test-fetch.sh fetched to the environment of the smoke test, without a network.
+# Installs the files of test-fetch.sh into the environment of the smoke test, without a network.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/wheel-env.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches what test-requires.sh found into /fetched, with the groups TEST_GROUPS of pyproject.toml. The versions of all
-# have to agree. LOCKED_TEST, lines `name==version --hash=sha256:...`, stands for all of them.
+# Fetches the requirements of test-requires.sh and the groups TEST_GROUPS of pyproject.toml into /fetched, in one
+# resolution. LOCKED_TEST, lines `name==version --hash=sha256:...`, replaces all of them.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/wheel-env.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes what the package's own tests need beside the wheel into /requires/requirements.txt: TEST_REQUIRES, one
-# requirement a line, and what the wheel requires with the extras TEST_EXTRAS. TEST_GROUPS are dependency groups of the
-# package's pyproject.toml, which is copied there. Reads the wheel and the source as data.
+# Writes the requirements of the package tests to /requires/requirements.txt: the lines of TEST_REQUIRES, and the wheel's
+# requirements with the extras TEST_EXTRAS. TEST_GROUPS names dependency groups of the package's pyproject.toml, which
+# this script copies to /requires. Reads the wheel and the source as data.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/wheel-env.sh

@@ -1,12 +1,11 @@
-"""The source and the command of a package's own tests:
-test.py unpack PROJECT | package PROJECT | run FOLDER RESULTS
+"""Runs the package tests: test.py unpack PROJECT | package PROJECT | run FOLDER RESULTS
 
 unpack: unpacks the source into the folder PROJECT.
-package: prints the folder of the package there.
-run: copies TEST_SOURCES, one path a line, from FOLDER/project into FOLDER/run, and runs TEST_COMMAND there by
-`sh -ec`, with TEST_ENV, one KEY=VALUE a line, and the programs of /xtask-venv first on PATH. In the command and
-the values, {project} is the source, {package} the folder of the package, and {wheel} the path of the wheel.
-The command runs as a user without rights, who owns FOLDER. Writes its status to RESULTS/test.json, and ends with it.
+package: prints the folder of the package in PROJECT.
+run: copies TEST_SOURCES, one path a line, from FOLDER/project to FOLDER/run, and runs TEST_COMMAND there with `sh -ec`.
+The command has the variables TEST_ENV, one KEY=VALUE a line, and /xtask-venv/bin first on PATH. In the command and the
+values, {project} is the source, {package} the folder of the package, and {wheel} the path of the wheel. The command
+runs as a user without privileges, who owns FOLDER. Writes its status to RESULTS/test.json, and exits with it.
 """
 
 import glob
@@ -20,9 +19,9 @@ VENV = "/xtask-venv"
 
 
 def source():
-    """The folder with source.json; a local source is a build context of its own."""
+    """The folder with source.json. A local source is the build context `package`."""
     return next((folder for folder in ("/package", "/source") if os.path.exists(folder + "/source.json")), None) or sys.exit(
-        "error: there is no source: the build context `package` holds no source.json"
+        "error: the build context `package` has no source.json"
     )
 
 
@@ -37,7 +36,7 @@ def package_in(project):
 
 
 def copy_sources(project, folder, paths):
-    """Copies files and folders beside each other, so that a test finds them and not the modules of the source."""
+    """Copies files and folders, so that tests do not import the modules of the source."""
     for path in paths:
         origin, copy = os.path.join(project, path), os.path.normpath(os.path.join(folder, path))
         os.makedirs(os.path.dirname(copy), exist_ok=True)
@@ -46,11 +45,11 @@ def copy_sources(project, folder, paths):
         elif os.path.lexists(origin):
             shutil.copy2(origin, copy, follow_symlinks=False)
         else:
-            sys.exit("error: `[test] sources` names `{}`, which the source does not have".format(path))
+            sys.exit("error: the source has no `{}` (`[test] sources` in wheels.toml)".format(path))
 
 
 def wheel_for(folder):
-    """The path of the wheel, copied where its mode keeps it from others."""
+    """The path of the wheel; of a copy if others cannot read it."""
     path = glob.glob("/wheel/*.whl")[0]
     if os.stat(path).st_mode & 0o004:
         return path
@@ -76,7 +75,7 @@ def run(folder, results):
         return text
 
     path = os.path.join(VENV, "bin") + os.pathsep + os.environ.get("PATH", os.defpath)
-    # Tests may write much, and /tmp is memory.
+    # Tests can write large files, and /tmp is in memory.
     environment = dict(os.environ, PATH=path, VIRTUAL_ENV=VENV, TMPDIR=temporary, HOME=home)
     environment.update(filled(line).split("=", 1) for line in lines("TEST_ENV"))
     command = filled(environment.pop("TEST_COMMAND"))
@@ -87,7 +86,7 @@ def run(folder, results):
     user.own_stream(2)
     process = user.start(["/bin/sh", "-ec", command], cwd=work, env=environment)
     status = process.wait()
-    # What it left running would otherwise see, and could change, what comes next.
+    # A background process could change the results.
     user.end_all()
     os.makedirs(results)
     with open(os.path.join(results, "test.json"), "w") as file:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the package's own tests, TEST_COMMAND, in the environment that test-env.sh completed. Code of the
-# package runs here: the step has neither secrets nor caches, and the network only with `[test] network`.
+# Runs the package tests, TEST_COMMAND, in the environment of test-env.sh. Code of the package runs here: the step has no
+# secrets or caches, and a network only with `[test] network`.
 set -eu
 here=$(dirname "$0")
 set -- /opt/python/*/provider.json

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the interpreters in TRY_PYTHONS (`cpython-3.13 cpython-3.14+freethreaded`), as uv provides them, into
-# /opt/try-pythons. One that cannot be obtained is left out: try.py then loads the files without it.
+# Installs the interpreters in TRY_PYTHONS (`cpython-3.13 cpython-3.14+freethreaded`) with uv into /opt/try-pythons.
+# Skips an interpreter that it cannot obtain: try.py then loads the files without it.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -19,7 +19,7 @@ for request in ${TRY_PYTHONS:-}; do
         continue
     fi
     redact <"$log"
-    echo "no interpreter $request"
-    # The next one has the same host.
+    echo "note: skipping $request: uv cannot install it"
+    # The next interpreter comes from the same host.
     ! unreachable "$log" || break
 done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gives a clean image the distribution's Python, which loads the wheels of `cargo xtask try`, and nothing else.
+# Installs only the distribution's Python into a clean image, for `cargo xtask try`.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -12,7 +12,7 @@ if [ "$(pkg_family)" = apt ]; then
     pkg_lock
     pkg_refresh
     pkg_unlock
-    # Installers need it of a Python before 3.10, and some releases have it in a package of its own.
+    # Installers require distutils before Python 3.10; some releases have a separate package.
     if [ -n "$(pkg_candidate python3-distutils)" ]; then
         set -- "$@" python3-distutils
     fi

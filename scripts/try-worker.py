@@ -1,15 +1,14 @@
-"""Loads the files of an installed wheel. try-worker.py FOLDER import|load STREAM
+"""Loads the files of an installed wheel: try-worker.py FOLDER import|load STREAM
 
-Writes a line of JSON for each file to STREAM: how it was loaded, whether that worked (null where the test cannot decide), and
-the words of the loader. Each file is loaded in a process of its own.
+Writes a line of JSON for each file to STREAM: how it was loaded, whether that succeeded (null if the test cannot decide),
+and the loader's message. Loads each file in a separate process.
 
-import: extension modules are imported. Only what the loader refuses counts, or what ends the process: a module that lacks
-another distribution has been loaded before, and one that was not reached is loaded by its path. The libraries that no
-module loaded are loaded by their paths; of programs, the loader lists what they need.
+import: imports extension modules. Only errors of the loader and crashes count: if an import fails for another reason,
+such as a missing distribution, this loads the module by its path unless it was loaded before. Loads the remaining
+libraries by their paths. For programs, the loader lists their libraries.
 
-load: no interpreter takes the wheel, so that modules are loaded by their paths as well, with all symbols bound
-(`RTLD_NOW`, as Python does). What this interpreter lacks of another one's API, undefined symbols that begin with `Py` or
-`_Py`, comes from a library that is made here.
+load: no interpreter accepts the wheel, so this loads modules by their paths, too, and binds all symbols (`RTLD_NOW`, like
+Python). A generated library supplies the API of other interpreters: undefined symbols that begin with `Py` or `_Py`.
 """
 
 import ctypes
@@ -23,7 +22,7 @@ import struct
 import subprocess
 import sys
 
-# Seconds for one file.
+# Maximum seconds for one file.
 TIMEOUT = 600
 # Maximum number of attempts to find the order in which files of the wheel load.
 MAX_SIBLINGS = 100
@@ -41,7 +40,7 @@ UNDEFINED = re.compile(r"undefined symbol: (_?Py\w+)|: (_?Py\w+): symbol not fou
 
 
 class Header:
-    """What the start of an ELF file says."""
+    """The header of an ELF file."""
 
     def __init__(self, path):
         with open(path, "rb") as file:
@@ -56,7 +55,7 @@ class Header:
             self.loader = self.interpreter(file)
 
     def interpreter(self, file):
-        """The loader that a program asks for (`PT_INTERP`)."""
+        """The loader of a program (`PT_INTERP`); None for a library."""
         offset, = struct.unpack_from(self.order + ("Q" if self.wide else "I"), self.start, 32 if self.wide else 28)
         size, count = struct.unpack_from(self.order + "HH", self.start, 54 if self.wide else 42)
         for number in range(count):
@@ -73,7 +72,7 @@ class Header:
 
 
 def stub(names, path):
-    """Writes a shared library for this machine that exports `names`, each an address of zeros."""
+    """Writes a shared library for this machine that exports `names`, each the address of zeros."""
     own = Header(sys.executable)
     wide, order = own.wide, own.order
     word = "Q" if wide else "I"
@@ -126,7 +125,7 @@ def stub(names, path):
 
 
 class Wheel:
-    """The files of the wheel, and what came of them."""
+    """The files of the wheel and their results."""
 
     def __init__(self, folder, imports, stream):
         self.folder, self.imports, self.stream = folder, imports, stream
@@ -137,20 +136,20 @@ class Wheel:
         self.names = {os.path.basename(path): path for path, _ in self.files}
 
     def find(self):
-        """The ELF files for this machine; all where none is for it."""
+        """The ELF files for this machine; all ELF files if none is."""
         found = []
         for path, _, names in os.walk(self.folder):
             for name in names:
                 file = os.path.join(path, name)
                 header = Header(file) if os.path.isfile(file) else None
-                # Of the kinds, 2 is an executable, 3 a shared object.
+                # ET_EXEC and ET_DYN.
                 if header and header.valid and header.kind in (2, 3):
                     found.append((file, header))
         found.sort(key=lambda each: each[0])
         return [each for each in found if each[1].identity == self.own] or found
 
     def module(self, path):
-        """The dotted name by which this interpreter imports a file, if it does."""
+        """The dotted name by which this interpreter imports a file; None if it cannot."""
         name = os.path.relpath(path, self.folder)
         for suffix in sorted(importlib.machinery.EXTENSION_SUFFIXES, key=len, reverse=True):
             if name.endswith(suffix):
@@ -168,13 +167,13 @@ class Wheel:
         self.stream.flush()
 
     def inside(self):
-        """The files of the wheel that this process has in its memory."""
+        """The files of the wheel that are mapped into this process."""
         with open("/proc/self/maps") as maps:
             lines = [line.rstrip("\n").split(None, 5) for line in maps]
         return sorted({line[5] for line in lines if len(line) == 6 and line[5].startswith(self.folder + "/")})
 
     def child(self, action):
-        """What `action` returns in a process of its own: ok, and the words; how that one ended where it did not return."""
+        """Runs `action` in a separate process; returns its (ok, words), or how the process ended."""
         read, write = os.pipe()
         errors = os.open("errors", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         process = os.fork()
@@ -182,19 +181,19 @@ class Wheel:
             os.close(read)
             os.dup2(errors, 1)
             os.dup2(errors, 2)
-            # A module that waits for something must not hold up the others.
+            # A module can block.
             signal.alarm(TIMEOUT)
             ok, words = action()
             with os.fdopen(write, "w") as stream:
                 json.dump({"ok": ok, "words": words, "mapped": self.inside()}, stream)
-            # Threads of a module, and what it does at the end, are not of interest.
+            # Do not wait for threads, and run no exit handlers.
             os._exit(0)
         os.close(write)
         with os.fdopen(read) as stream:
             text = stream.read()
         status = os.waitpid(process, 0)[1]
         os.lseek(errors, 0, 0)
-        said = os.read(errors, 65536).decode(errors="replace").strip().splitlines()
+        output = os.read(errors, 65536).decode(errors="replace").strip().splitlines()
         os.close(errors)
         if text:
             try:
@@ -205,16 +204,16 @@ class Wheel:
             if ok:
                 self.mapped.update(mapped)
             return ok, words
-        last = ": " + said[-1] if said else ""
+        last = ": " + output[-1] if output else ""
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGALRM:
-                return None, "it still ran after {} seconds".format(TIMEOUT)
+                return None, "timed out after {} seconds".format(TIMEOUT)
             return False, "killed by signal {} ({}){}".format(number, signal.Signals(number).name, last)
         return False, "exit status {}{}".format(os.WEXITSTATUS(status), last)
 
     def open(self, path, first=()):
-        """Loads a file by its path, after those of `first`."""
+        """Loads a file by its path, after the files in `first`."""
         try:
             for each in first:
                 ctypes.CDLL(each, mode=ctypes.RTLD_GLOBAL)
@@ -224,7 +223,7 @@ class Wheel:
         return True, ""
 
     def import_module(self, name, path):
-        """Imports a module; what is wrong with it apart from its machine code does not count."""
+        """Imports a module. Only errors of the loader count."""
         sys.path.insert(0, self.folder)
         try:
             importlib.import_module(name)
@@ -240,7 +239,7 @@ class Wheel:
         return True, ""
 
     def load(self, path):
-        """Loads a file by its path, supplying what this interpreter lacks."""
+        """Loads a file by its path, and supplies the symbols that this interpreter lacks."""
         supplied, first = [], []
         while True:
             ok, words = self.child(lambda: self.open(path, first))
@@ -259,13 +258,13 @@ class Wheel:
         return (*self.with_siblings(path, ok, words, first), supplied)
 
     def with_siblings(self, path, ok, words, first):
-        """Whether a file that lacks others of the wheel loads after these: then the package's own code decides."""
+        """Loads missing libraries of the wheel first. If that succeeds, ok is None: the package's code may do the same."""
         before, reason = list(first), words
         for _ in range(MAX_SIBLINGS):
             missing = MISSING.search(words) if ok is False else None
             sibling = missing and self.names.get(os.path.basename(missing.group(1)))
             if not sibling or sibling == path:
-                # What the siblings lack is the obstacle.
+                # A library outside of the wheel is missing.
                 return ok, words
             if sibling in before:
                 before.remove(sibling)
@@ -276,7 +275,7 @@ class Wheel:
         return ok, words
 
     def program(self, path, loader):
-        """Has the loader that a program asks for list what it loads."""
+        """Runs the program's loader to list its libraries."""
         if not os.path.exists(loader):
             return False, "{}: No such file or directory".format(loader)
         try:
@@ -309,7 +308,7 @@ class Wheel:
                 self.answer(path, "import " + name, ok, words)
             else:
                 libraries.append(path)
-        # Modules of another interpreter first: what they load by themselves need not load alone.
+        # Modules of another interpreter first: libraries that they load are not tested separately.
         libraries.sort(key=lambda path: self.module_like(path), reverse=True)
         for path in libraries:
             if path in self.mapped:

@@ -1,12 +1,12 @@
-"""Which wheels install and load on this system? try.py WHEELS WORK OUTPUT
+"""Tests which wheels install and load on this system: try.py WHEELS WORK OUTPUT
 
-WHEELS has a folder for each wheel. For each, uv installs the wheel without its requirements, with the first interpreter
-that takes it: the system's, or one of /opt/try-pythons. try-worker.py then imports its extension modules and loads its
-other libraries. Where no interpreter takes the wheel, uv installs an empty wheel with the same platform tags, which
-answers whether the system accepts these; the files are unpacked, and the system's Python loads them.
+WHEELS contains a folder for each wheel. uv installs each wheel without its requirements, with the first interpreter that
+accepts it: the system's, or one of /opt/try-pythons. try-worker.py then imports its extension modules and loads its
+other libraries. If no interpreter accepts the wheel, uv installs an empty wheel with the same platform tags, to test
+whether the system accepts these. The system's Python then loads the unpacked files.
 
-Writes OUTPUT/try.json. This process runs as root and runs no code of a wheel: try-worker.py does, as a user without
-rights, in a process for each wheel. Code of a wheel can therefore forge the results of that wheel alone.
+Writes OUTPUT/try.json. This process runs as root and runs no code of a wheel. try-worker.py does, as a user without
+privileges, in a separate process for each wheel: code of a wheel can forge only the results of that wheel.
 """
 
 import glob
@@ -25,13 +25,14 @@ sys.path.append(here)
 import unprivileged  # noqa: E402
 
 UV = "/opt/try/bin/uv"
-# What uv says of a wheel whose tags are not for the interpreter or the system.
+# uv's messages about a wheel whose tags do not match the interpreter or the system.
 INCOMPATIBLE = "incompatible with the current platform"
 INSTALLED_ON = "The wheel is compatible with "
-# Seconds for all files of a wheel: an emulated one with hundreds of modules takes minutes.
+# Maximum seconds for all files of a wheel. Hundreds of modules take minutes under emulation.
 TIMEOUT = 3600
-# Characters of what a tool prints that are kept, and bytes of a worker's report.
+# Maximum number of characters of a tool's message.
 MAX_WORDS = 1000
+# Maximum size of a worker's report, in bytes.
 MAX_REPORT = 4 << 20
 
 
@@ -41,7 +42,7 @@ def words(text):
 
 
 def install(wheel, python, target):
-    """Installs a wheel; None, or why uv does not."""
+    """Installs a wheel; returns uv's error, None if it succeeds."""
     environment = dict(os.environ, UV_CACHE_DIR="/tmp/uv-cache", NO_COLOR="1", HOME="/tmp")
     command = [
         UV, "pip", "install", "--quiet", "--no-config", "--offline", "--no-index", "--no-deps", "--link-mode", "copy",
@@ -51,12 +52,12 @@ def install(wheel, python, target):
     if done.returncode == 0:
         return None
     text = words(done.stdout.decode(errors="replace"))
-    # Of the tags, the hint has the details; the rest names a path of this container.
+    # For tags, the hint has the details. The other text contains a path of this container.
     return text.split("hint: ")[-1] if INCOMPATIBLE in text else text.replace(wheel.strip("/"), os.path.basename(wheel))
 
 
 def probe(wheel, python, folder):
-    """Whether an installer accepts the platform tags of a wheel: True, False or None, and its words."""
+    """Whether an installer accepts the platform tags of a wheel (True, False or None), and its message."""
     tags = os.path.basename(wheel)[: -len(".whl")].split("-")[-1]
     path = os.path.join(folder, "probe-0-py3-none-{}.whl".format(tags))
     info = "probe-0.dist-info/"
@@ -76,7 +77,7 @@ def probe(wheel, python, folder):
 
 
 def unpack(wheel, target):
-    """Unpacks a wheel as an installer lays out its files. Code that needs more of an installer is not run."""
+    """Unpacks a wheel into the layout of an installer."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(target)
     for folder in glob.glob(os.path.join(glob.escape(target), "*.data", "*")):
@@ -99,7 +100,7 @@ def readable(target):
 
 
 def load(user, python, target, imports, work):
-    """The results of try-worker.py: one for each file."""
+    """The results of try-worker.py, one for each file."""
     home = user.folder(os.path.join(work, "home"))
     read, write = os.pipe()
     with open(os.path.join(here, "try-worker.py")) as file:

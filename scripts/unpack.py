@@ -1,9 +1,8 @@
-"""Unpack a source archive: unpack.py SOURCE_FOLDER DESTINATION
+"""Unpacks a source archive: unpack.py SOURCE_FOLDER DESTINATION
 
-SOURCE_FOLDER holds source.json and the archive it names. A source archive of the
-index has one folder at its top, which is left out; a local one is taken as it is.
-Whatever would land outside of DESTINATION is refused, here and not by tarfile's
-filters: Python 3.11.2 of Debian 12 and 3.9 of EL 9 may not have them.
+SOURCE_FOLDER contains source.json and its archive. Strips the top folder of a source archive from the index; an archive
+of a local source has none. Rejects every path outside of DESTINATION. tarfile's filters would do that, too, but the
+Python of Debian 12 (3.11.2) and EL 9 (3.9) may lack them.
 """
 
 import json
@@ -20,7 +19,7 @@ def refuse(name, why):
 
 
 def inside(name):
-    """The parts of a harmless relative path."""
+    """The parts of a relative path inside of the archive; exits for any other path."""
     if name.startswith("/") or "\\" in name or "\0" in name:
         refuse(name, "not a relative path")
     parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -30,7 +29,7 @@ def inside(name):
 
 
 def link_target(parts, name, target):
-    """A symbolic link may point anywhere below the top, and nowhere else."""
+    """Exits if a symbolic link points outside of the archive."""
     if target.startswith("/"):
         refuse(name, "link to the absolute path `{}`".format(target))
     depth = len(parts) - 1
@@ -43,7 +42,7 @@ def link_target(parts, name, target):
             refuse(name, "link out of the archive to `{}`".format(target))
 
 
-# Folders that are known to be none but themselves; what is one never becomes a link.
+# Folders that are not reached through a link. An entry cannot replace a folder by a link.
 known = set()
 
 
@@ -51,7 +50,7 @@ def make_folder(path, name):
     """The folder `path` below the destination, for the entry `name`."""
     if path in known:
         return
-    # A link that an earlier entry made must not carry this one elsewhere.
+    # An earlier entry can be a link.
     if os.path.realpath(path) != path:
         refuse(name, "would be written through a link")
     os.makedirs(path, exist_ok=True)
@@ -116,7 +115,7 @@ def main():
     strip = 1 if source["kind"] == "sdist" else 0
     os.makedirs(destination, exist_ok=True)
     destination = os.path.realpath(destination)
-    # Not `is_zipfile`, which takes a tar file that ends with a wheel for that wheel.
+    # Not `is_zipfile`, which also accepts a tar file that ends with a wheel.
     with open(archive, "rb") as file:
         is_zip = file.read(4) == b"PK\3\4"
     if is_zip:

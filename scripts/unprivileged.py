@@ -1,6 +1,6 @@
-"""Runs code of a package as a user without rights. Imported by smoke.py and test.py, which run as root.
+"""Runs code of a package as a user without privileges. smoke.py, test.py and try.py import it and run as root.
 
-Such a process cannot write what root owns, and cannot signal or trace a process of root.
+A process of that user cannot write files of root, or signal or trace a process of root.
 """
 
 import os
@@ -12,25 +12,25 @@ import time
 try:
     import ctypes
 except ImportError:
-    # An interpreter that was compiled without libffi.
+    # The interpreter was compiled without libffi.
     ctypes = None
 
-# The kernel's own number for it, where the system has no such user.
+# The kernel's id for `nobody`, if the system has no such user.
 NOBODY = 65534
 PR_SET_NO_NEW_PRIVS = 38
-# Rounds and seconds that processes get to vanish.
+# Number of rounds, and seconds between them, to wait for the end of processes.
 ROUNDS, PAUSE = 50, 0.1
 
 
 class User:
-    """Who runs the package's code: `nobody`, or, where `ids` is None, the user of this process."""
+    """The user that runs the package's code: `nobody`, or this process's user if `ids` is None."""
 
     def __init__(self, ids=None):
         self.ids = ids
 
     @classmethod
     def nobody(cls):
-        """`nobody`; this process's user where it cannot change it, as in a user namespace with one user."""
+        """`nobody`; this process's user if it cannot change the user, as in a user namespace with one user."""
         try:
             entry = pwd.getpwnam("nobody")
             user = cls((entry.pw_uid, entry.pw_gid))
@@ -46,7 +46,7 @@ class User:
         return user if os.waitpid(child, 0)[1] == 0 else cls()
 
     def become(self):
-        """Makes this process one of the user, with no way back: programs with a set-user-ID bit give it no rights."""
+        """Changes this process to the user, permanently: set-user-ID programs do not raise its privileges."""
         os.umask(0o022)
         if self.ids is None:
             return
@@ -57,13 +57,13 @@ class User:
             raise OSError("prctl(PR_SET_NO_NEW_PRIVS) failed")
 
     def start(self, command, **options):
-        """Starts a command in a session of its own."""
+        """Starts a command in a new session."""
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=self.become, **options
         )
 
     def own(self, path):
-        """Gives a file, or a folder and all below it, to the user."""
+        """Makes the user the owner of a file, or of a folder and its content."""
         if self.ids is None:
             return
         os.lchown(path, *self.ids)
@@ -77,21 +77,21 @@ class User:
             if self.ids is not None:
                 os.fchown(stream, *self.ids)
         except OSError:
-            # It still writes to what it inherits.
+            # The user can still write to the inherited stream.
             pass
 
     def folder(self, path):
-        """A new folder of the user."""
+        """Creates a folder of the user; returns its path."""
         os.makedirs(path)
         self.own(path)
         return path
 
     def end_all(self):
-        """Ends every process of the user, whatever session it is in. RuntimeError if one does not end."""
+        """Ends every process of the user, in any session. RuntimeError if one does not end."""
         if self.ids is None:
             return
         for _ in range(ROUNDS):
-            # At once, so that none starts another one meanwhile.
+            # One signal for all processes, so that none can start another one meanwhile.
             child = os.fork()
             if child == 0:
                 try:
@@ -112,7 +112,7 @@ class User:
         raise RuntimeError("processes of the package do not end: {}".format(left))
 
     def processes(self):
-        """The user's processes that have not ended."""
+        """The ids of the user's running processes."""
         found = []
         for name in filter(str.isdigit, os.listdir("/proc")):
             try:

@@ -1,6 +1,5 @@
-/* Preloaded into the varied build of `cargo xtask reproduce` and into no other: another day and year, another host
-   name, and folders that list their files in the opposite order. Programs that are linked statically see nothing of
-   it. */
+/* Preloaded only into the varied build of `cargo xtask reproduce`: changes the date, the host name and the order of
+   files in a folder. Has no effect on statically linked programs. */
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -21,7 +20,7 @@
 #ifdef KEEP_CLOCK
 static const time_t ahead = 0;
 #else
-/* Ahead, because files that are newer than the clock have build tools start again and again. */
+/* In the future, because build tools loop on files that are newer than the clock. */
 static const time_t ahead = (400L * 24 + 7) * 3600 + 11 * 60 + 13;
 #endif
 
@@ -59,7 +58,7 @@ EXPORT int timespec_get(struct timespec *now, int base) {
     return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, now) == 0 ? base : 0;
 }
 
-/* Who waits until a time of this clock waits until that of the kernel's. Times of the monotonic clock are small. */
+/* Converts a deadline to the kernel's clock. Deadlines of the monotonic clock are small numbers. */
 static const struct timespec *real_time(const struct timespec *until, struct timespec *buffer) {
     if (!until || until->tv_sec < 1000000000) return until;
     *buffer = *until;
@@ -103,7 +102,7 @@ EXPORT int gethostname(char *name, size_t size) {
     return 0;
 }
 
-/* What programs with _FORTIFY_SOURCE call. */
+/* Programs with _FORTIFY_SOURCE call this. */
 int __gethostname_chk(char *, size_t, size_t);
 EXPORT int __gethostname_chk(char *name, size_t size, size_t room) {
     (void)room;
@@ -119,7 +118,7 @@ EXPORT int uname(struct utsname *names) {
     return result;
 }
 
-/* The entries of an open folder, read at once. */
+/* All entries of an open folder. */
 struct list {
     struct list *next;
     DIR *folder;
@@ -149,7 +148,7 @@ static struct list *find(DIR *folder) {
     return list;
 }
 
-/* A name for each struct: readdir64 is another function on glibc, and the same one on musl. */
+/* readdir64 is a separate function on glibc, and an alias on musl. */
 #define READDIR(name, entry)                                                                        \
     EXPORT struct entry *name(DIR *folder) {                                                        \
         static struct entry *(*real)(DIR *);                                                        \

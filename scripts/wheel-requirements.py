@@ -1,8 +1,7 @@
-"""What a wheel requires here, one requirement a line: wheel-requirements.py WHEEL [--extra NAME...] [--ignore NAME...]
+"""Prints a wheel's requirements for this interpreter, one a line: wheel-requirements.py WHEEL [--extra NAME...] [--ignore NAME...]
 
-With --extra, what these extras require, too. Without the projects that --ignore names: each has to be a
-requirement, since a name that nothing requires is a mistake, or no longer needed. Runs with pip on sys.path, whose
-reader of requirements it uses.
+--extra adds the requirements of these extras. --ignore removes these projects, and fails if the wheel does not require
+one of them. Requires pip on sys.path for its parser.
 """
 
 import argparse
@@ -21,7 +20,7 @@ def metadata_of(wheel):
 
 
 def requirements_of(metadata, extras):
-    """The requirements of a project with these extras; an extra may require others of the same project."""
+    """The requirements of a project with these extras. An extra can require other extras of the project."""
     own = canonicalize_name(metadata["Name"])
     every = [Requirement(line) for line in metadata.get_all("Requires-Dist") or []]
     wanted, found = {""} | extras, []
@@ -41,9 +40,9 @@ def main():
     parser.add_argument("wheel")
     parser.add_argument("--extra", nargs="*", default=[])
     parser.add_argument("--ignore", nargs="*", default=[])
-    asked = parser.parse_args()
-    metadata = metadata_of(asked.wheel)
-    extras = {canonicalize_name(name) for name in asked.extra}
+    args = parser.parse_args()
+    metadata = metadata_of(args.wheel)
+    extras = {canonicalize_name(name) for name in args.extra}
     provided = {canonicalize_name(name) for name in metadata.get_all("Provides-Extra") or []}
     if extras - provided:
         sys.exit(
@@ -51,7 +50,7 @@ def main():
                 "`, `".join(sorted(extras - provided)), ", ".join(sorted(provided)) or "none"
             )
         )
-    ignored = {canonicalize_name(name) for name in asked.ignore}
+    ignored = {canonicalize_name(name) for name in args.ignore}
     found = requirements_of(metadata, extras)
     unused = ignored - {canonicalize_name(requirement.name) for requirement in found}
     if unused:

@@ -1,19 +1,17 @@
-"""Decides in an emulated container whether native programs may do its work, and lays out their wrappers.
+"""Decides whether native programs can replace emulated ones, and writes their wrappers.
 
-    accelerate.py wheel          what is compiled into a wheel: has to be the same to the byte
-    accelerate.py interpreter    an interpreter that only builds and tests wheels
-    accelerate.py packages       apt and what dpkg starts
+    accelerate.py wheel          compile a wheel: the output must be identical to the byte
+    accelerate.py interpreter    compile an interpreter that only builds and tests wheels
+    accelerate.py packages       run apt and the programs that dpkg starts
 
-Exits 0 where they may, and 10 with a reason elsewhere. For a wheel or an interpreter, the emulated compiler
-driver then starts them by COMPILER_PATH=$XTASK_ACCELERATE; for packages, the standard output is
-configuration for apt.
-Whatever fails here, the work can still be done under emulation.
+Exits with 0 if native programs can be used, else with 10 and a reason. For a wheel or an interpreter, the emulated
+compiler driver then finds them through COMPILER_PATH=$XTASK_ACCELERATE. For packages, the standard output is
+configuration for apt. Every failure falls back to emulation.
 
-The emulated driver stays in charge: it reads the options, decides what is searched where, and starts cc1, as
-and ld. It finds ours first, in a folder named after its own machine and version, where no other compiler
-looks. docs/design/acceleration.md has the reasons.
+The emulated driver reads the options, chooses the search paths, and starts cc1, as and ld. It finds ours first, in a
+folder named after its machine and version, which no other compiler searches. See docs/design/acceleration.md.
 
-The native Python of /xtask-native (lay_out.py) runs it. That is the target's own, 3.6 or later.
+Runs in the native Python of /xtask-native (lay_out.py): the target's own, 3.6 or later.
 """
 
 import filecmp
@@ -24,18 +22,18 @@ import threading
 
 NATIVE = "/xtask-native"
 FOLDER = os.environ.get("XTASK_ACCELERATE", "/tmp/xtask-accelerate")
-# How the samples are compiled: optimised, with debug information, and as shared libraries.
+# Compiler options of the samples.
 SAMPLE_OPTIONS = ["-O3", "-g", "-fPIC", "-fstack-protector-strong"]
-# The exit status of a refusal.
+# Exit status of a fallback to emulation.
 REFUSED = 10
 
 
 class Refused(Exception):
-    """Why the work is done under emulation."""
+    """The reason for a fallback to emulation."""
 
 
 def run(*command, native=False, cwd=None):
-    """Runs a command that has to succeed, with the native programs if asked for."""
+    """Runs a command, with the native programs if `native`. Raises Refused if it fails."""
     env = dict(os.environ, COMPILER_PATH=FOLDER) if native else None
     done = subprocess.run(
         command,
@@ -53,12 +51,12 @@ def run(*command, native=False, cwd=None):
 
 
 def output(*command):
-    """The standard output of a command that has to succeed."""
+    """The standard output of a command. Raises Refused if it fails."""
     return run(*command).stdout.strip()
 
 
 def installed(name):
-    """The path of a program, if there is one."""
+    """The path of a program; None if PATH has none."""
     for folder in os.get_exec_path():
         path = os.path.join(folder, name)
         if os.path.isfile(path) and os.access(path, os.X_OK):
@@ -72,13 +70,13 @@ def version(program):
 
 
 def read_facts():
-    """What lay_out.py writes about the native programs."""
+    """The facts that lay_out.py wrote about the native programs."""
     with open(NATIVE + "/facts") as file:
         return dict(line.rstrip("\n").split("=", 1) for line in file)
 
 
 def compare_versions(kind, facts):
-    """Refuses other programs than the container's own: for a wheel, to the last patch."""
+    """Requires the container's versions: for a wheel, including the distribution's patches."""
     if not installed("gcc"):
         raise Refused("the target has no gcc")
     machine = output("gcc", "-dumpmachine")
@@ -95,7 +93,7 @@ def compare_versions(kind, facts):
 
 
 def searched(language, native=False):
-    """The folders that are searched for headers, in their order."""
+    """The folders that the compiler searches for headers, in order."""
     lines = run("gcc", "-x", language, "-E", "-v", "/dev/null", native=native).stderr.splitlines()
     start = next(at for at, line in enumerate(lines) if line.startswith("#include <"))
     end = next(at for at, line in enumerate(lines) if line.startswith("End of search"))
@@ -103,7 +101,7 @@ def searched(language, native=False):
 
 
 def write_wrapper(path, template, **values):
-    """Writes a wrapper: one of the scripts beside this file with each @name@ replaced."""
+    """Writes a wrapper from a script beside this file, replacing each @name@."""
     with open(os.path.join(NATIVE, template)) as file:
         text = file.read()
     for name, value in values.items():
@@ -114,7 +112,7 @@ def write_wrapper(path, template, **values):
 
 
 def lay_out():
-    """Lays out what the emulated driver starts; returns the folder of it."""
+    """Writes the programs that the emulated driver starts; returns their folder."""
     cc1 = output("gcc", "-print-prog-name=cc1")
     tools = os.path.join(FOLDER, *os.path.dirname(cc1).split("/")[-2:])
     os.makedirs(tools)
@@ -122,7 +120,7 @@ def lay_out():
         os.symlink(NATIVE + "/compiler/" + name, os.path.join(tools, name))
     for name, language in [("cc1", "c"), ("cc1plus", "c++")]:
         own = output("gcc", "-print-prog-name=" + name)
-        # The driver prints the bare name where there is no C++ compiler.
+        # Without a C++ compiler, the driver prints the bare name.
         if not os.path.isabs(own):
             continue
         folders = searched(language)
@@ -137,9 +135,9 @@ def lay_out():
 
 
 def compare_sample(source):
-    """Refuses if native programs make another object or library of a sample than the emulated ones."""
+    """Requires that native and emulated programs compile a sample to the same bytes."""
     name = os.path.basename(source)
-    # The working directory ends up in debug information, so it is the same for both.
+    # Debug information contains the working directory.
     emulated, native = (os.path.join(FOLDER, f"{name}-{who}") for who in ["emulated", "native"])
     for folder in [emulated, native]:
         os.mkdir(folder)
@@ -152,13 +150,13 @@ def compare_sample(source):
 
 
 def compare_samples():
-    """Compares both samples at once: their emulated halves take many seconds."""
+    """Compares both samples in parallel: the emulated compilers take many seconds."""
     failures = []
 
     def compare(source):
         try:
             compare_sample(source)
-        except Exception as error:  # a thread that ends otherwise would count as a success
+        except Exception as error:  # an uncaught exception would count as a success
             failures.append(error)
 
     sources = [NATIVE + "/sample.c"] + ([NATIVE + "/sample.cc"] if installed("g++") else [])
@@ -172,9 +170,9 @@ def compare_samples():
 
 
 def lay_out_driver(tools, facts):
-    """Lays out FOLDER/bin/gcc, the native driver, if it makes the same program as the emulated one.
+    """Writes FOLDER/bin/gcc, the native driver, if it links the same program as the emulated one.
 
-    configure starts a compiler a thousand times, which takes half of the time with the native driver.
+    configure starts the compiler about a thousand times; the native driver halves its time.
     """
     os.mkdir(FOLDER + "/bin")
     source = FOLDER + "/main.c"
@@ -190,7 +188,7 @@ def lay_out_driver(tools, facts):
         runtime=os.path.dirname(output("gcc", "-print-libgcc-file-name")),
         start=os.path.realpath(os.path.dirname(output("gcc", "-print-file-name=crt1.o"))),
     )
-    # Proves as well that the other programs work, down to the linker.
+    # This also tests the compiler, the assembler and the linker.
     run("gcc", "-O2", source, "-lm", "-o", FOLDER + "/main-emulated", native=True)
     os.symlink(NATIVE + "/compiler/collect2", tools + "/collect2")
     try:
@@ -204,7 +202,7 @@ def lay_out_driver(tools, facts):
 
 
 def accelerate(kind):
-    """Lays out native programs for a wheel or an interpreter, or refuses."""
+    """Prepares native programs for a wheel or an interpreter. Raises Refused if they differ."""
     output("rm", "-rf", FOLDER)
     os.makedirs(FOLDER)
     facts = read_facts()
@@ -217,17 +215,17 @@ def accelerate(kind):
     # For the metadata of an interpreter.
     with open(FOLDER + "/compiler", "w") as file:
         file.write(f"{facts['platform']} gcc {facts['compiler']}\n")
-    print(f"xtask: accelerated: the compiler's work for this {kind} is done by {facts['platform']} programs")
+    print(f"xtask: accelerated: native {facts['platform']} programs compile this {kind}")
 
 
 def configure_packages():
-    """Prints apt's configuration, or refuses: the programs share files, so all have to be of the same version."""
+    """Prints apt's configuration. The programs share files, so all versions must match."""
     command = ["dpkg-query", "--show", "--showformat=${Package} ${Version},", "apt", "dpkg", "tar"]
     own, native = output(*command), read_facts()["packages"]
     if own != native:
-        raise Refused(f"apt, dpkg and tar are other versions: {own}, the native ones {native}")
+        raise Refused(f"its packages are {own}, the native ones {native}")
     architecture = output("dpkg", "--print-architecture")
-    # apt assumes its own otherwise.
+    # The native apt would use its own architecture.
     print(f'APT::Architecture "{architecture}";')
     print("#clear APT::Architectures;")
     for name in [architecture, *output("dpkg", "--print-foreign-architectures").split()]:
@@ -235,13 +233,13 @@ def configure_packages():
 
 
 def main(kind):
-    """The exit status."""
+    """Returns the exit status."""
     try:
         if kind == "packages":
             configure_packages()
         else:
             accelerate(kind)
-    except Exception as error:  # whatever it is, the work can be done under emulation
+    except Exception as error:  # every error falls back to emulation
         reason = str(error) if isinstance(error, Refused) else repr(error)
         if kind == "packages":
             print(f"apt runs under emulation: {reason}", file=sys.stderr)

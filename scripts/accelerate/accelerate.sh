@@ -1,7 +1,6 @@
 #!/bin/sh
-# accelerate.sh wheel|interpreter|packages: exits 0 where native programs may do that work of an emulated
-# container, prints why not elsewhere. accelerate.py decides; this makes sure that its failure costs speed
-# and nothing else.
+# accelerate.sh wheel|interpreter|packages: exits with 0 if native programs can replace emulated ones, else prints the
+# reason. accelerate.py decides; if it fails, the build falls back to emulation.
 set -eu
 native=/xtask-native
 if [ -e "$native/reason" ]; then

@@ -1,7 +1,7 @@
 #!/xtask-native/bin/dash
-# Stands for @own@, the compiler proper. A cross compiler searches folders of its own for headers:
-# this one gets those of the emulated compiler, in the same order and by the same names, which end up in
-# objects. Whatever changes that search or needs a plug-in is the emulated compiler's.
+# Replaces @own@. A cross compiler has its own search path for headers: this wrapper passes the emulated compiler's
+# folders, with the same names and order, because objects contain them. Options that change the search path or load a
+# plug-in run the emulated compiler.
 set -eu
 own() { exec @own@ "$@"; }
 flags="@flags@"

@@ -1,7 +1,7 @@
 #!/xtask-native/bin/dash
-# Stands for dpkg in the scripts of packages. When Python is installed, its package compiles the whole
-# library, which takes longer under emulation than all the rest. It asks dpkg for the files: the native
-# Python of the same series compiles them, and the answer is that there are none.
+# Replaces dpkg for the scripts of packages. Python's package compiles the standard library, the slowest step of an
+# emulated installation. It lists the files with `dpkg -L`: the native Python of the same series compiles them, and
+# this script prints an empty list.
 set -eu
 native=/xtask-native
 case "${1:-} ${2:-}" in

@@ -1,7 +1,7 @@
 #!/xtask-native/bin/dash
-# Stands for @own@ while an interpreter is compiled: the native driver, except for options whose
-# answer depends on where a compiler is installed. It believes to be installed as the distribution's cross
-# compiler, so that it searches nothing beside its real place.
+# Replaces @own@ while an interpreter is compiled: runs the native driver, except for options whose output depends on
+# the compiler's folder. `--argv0` is the path of the distribution's cross compiler, so that the driver does not search
+# folders next to its own file.
 set -eu
 for arg; do
     case $arg in

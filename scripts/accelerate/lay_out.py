@@ -1,21 +1,21 @@
-"""Copies programs of the build platform into /native, where emulated containers use them.
+"""Copies programs of the build platform into /native for emulated containers.
 
     lay_out.py TRIPLE PLATFORM        aarch64-linux-gnu linux/amd64
 
 Runs in the target's image for the build platform (stage.sh). The result:
 
-    compiler/   the cross compiler's parts, by the names that an emulated gcc starts
-    bin/        small programs that scripts, configure and make start by the thousand
-    packages/   stand-ins for apt-get and for what dpkg and the scripts of packages start
-    python/     the Python that runs accelerate.py and the tool's own scripts, which read indexes, too
-    lib/, ld    shared libraries and the loader of all of these
-    facts       KEY=VALUE, what accelerate.py compares
-    reason      instead of all this: why there is no acceleration
+    compiler/   the cross compiler's programs, by the names that an emulated gcc starts
+    bin/        small programs that scripts, configure and make start thousands of times
+    packages/   replacements for apt-get and for the programs that dpkg and the scripts of packages start
+    python/     the Python that runs accelerate.py and the fetch scripts
+    lib/, ld    the shared libraries and the loader of these programs
+    facts       KEY=VALUE lines that accelerate.py compares
+    reason      instead of all these: why acceleration is not available
 
-Emulated containers lack the loader and the libraries, and nothing may be put where their own files are.
-So each program is changed to look for both in /xtask-native, where /native is mounted.
+Emulated containers lack the loader and the libraries, and copies must not replace their own files. So each
+program is edited to find both in /xtask-native, the mount point of /native.
 
-Python is the target's own, 3.6 or later.
+Runs in the target's own Python, 3.6 or later.
 """
 
 import glob
@@ -27,24 +27,24 @@ from accelerate import Refused, installed, output, version
 NATIVE = "/native"
 MOUNTED = "/xtask-native"
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Programs that behave alike on every machine. uname does not.
+# Programs whose output does not depend on the machine, as that of uname does.
 SMALL = """awk basename cat chmod cmp comm cp cut dash date diff dirname echo env expr false find grep head
     install join ln ls make mkdir mktemp mv nproc paste printf readlink rm rmdir sed sleep sort tail tee test touch
     tr true uniq wc xargs""".split()
 PACKAGES = ["apt-get", "apt-cache", "dpkg-deb", "dpkg-split", "tar"]
-# What emulated containers read of this folder.
+# Files of this folder that emulated containers read.
 OWN = ["accelerate.py", "cc1.sh", "gcc.sh", "ld.sh", "sample.c", "sample.cc"]
 
 
 def copy(source, target):
-    """Copies a file, not a link to it."""
+    """Copies a file, following links."""
     output("cp", "-L", source, target)
 
 
 def replaced(data, old, new):
-    """`data` with the first `old` replaced by the path `new`, stretched with slashes to the same length.
+    """`data` with the first `old` replaced by the path `new`, padded with slashes to the same length.
 
-    Nothing in the file moves. Tools that rewrite ELF files have been seen to break large ones.
+    No offset changes. Tools that rewrite ELF files broke large ones.
     """
     at = data.find(old)
     folder, slash, name = new.rpartition(b"/")
@@ -64,7 +64,7 @@ def edit(path, old, new):
 
 
 def write_dpkg(path):
-    """Writes the stand-in for dpkg, for the series of this Python."""
+    """Writes the replacement for dpkg, for the series of this Python."""
     with open(os.path.join(HERE, "dpkg.sh")) as source, open(path, "w") as target:
         series = f"{sys.version_info[0]}.{sys.version_info[1]}"
         target.write(source.read().replace("@series@", series))
@@ -72,7 +72,7 @@ def write_dpkg(path):
 
 
 def copy_programs(triple):
-    """Copies all programs; returns the paths of those that have a loader."""
+    """Copies all programs; returns the paths of the dynamically linked ones."""
     for folder in ["bin", "compiler", "lib", "packages", "python/bin", "python/lib"]:
         os.makedirs(os.path.join(NATIVE, folder))
     sources = {}
@@ -92,7 +92,7 @@ def copy_programs(triple):
             copy(source, programs[-1])
     os.symlink("dash", NATIVE + "/bin/sh")
     for name in os.listdir(NATIVE + "/bin"):
-        # A target without make has none here either: scripts of packages look for it.
+        # Scripts of packages test for make, which the target may lack.
         if name != "make":
             os.symlink("../bin/" + name, NATIVE + "/packages/" + name)
     for name in ["py3compile", "pypy3compile"]:
@@ -105,7 +105,7 @@ def copy_programs(triple):
 
 
 def copy_libraries(programs):
-    """Copies what the programs load; returns the path of their loader and the folder of the C library."""
+    """Copies the libraries of the programs; returns the path of the loader and the name of the C library's folder."""
     libraries, loader = set(), None
     modules = glob.glob(NATIVE + "/python/lib/python3*/lib-dynload/*.so")
     for line in output("ldd", NATIVE + "/compiler/liblto_plugin.so", *modules, *programs).splitlines():
@@ -115,7 +115,7 @@ def copy_libraries(programs):
         elif len(words) == 2 and words[0].startswith("/") and words[1].startswith("("):
             loader = words[0]
     folder = next(os.path.dirname(path) for path in libraries if path.endswith("/libc.so.6"))
-    # glibc before 2.34 looks up users and hosts by libraries that no program names.
+    # glibc before 2.34 loads these with dlopen to look up users and hosts.
     libraries |= {folder + name for name in ["/libnss_dns.so.2", "/libnss_files.so.2", "/libresolv.so.2"]}
     for path in sorted(libraries):
         if os.path.exists(path):
@@ -125,12 +125,12 @@ def copy_libraries(programs):
 
 
 def relocate(programs, loader, machine):
-    """Has the programs look for their loader, and the loader for libraries, in the mounted folder."""
+    """Edits the programs to find their loader, and the loader to find libraries, in the mounted folder."""
     for program in programs:
         edit(program, loader, MOUNTED + "/ld")
     for folder in ["/usr/lib/", "/lib/"]:
         edit(NATIVE + "/ld", folder + machine + "/", MOUNTED + "/lib/")
-    # Do they run where they will be?
+    # Test the programs in the place where containers mount them.
     os.symlink(NATIVE, MOUNTED)
     try:
         for name in ["compiler/gcc", "compiler/as", "bin/sed", "packages/apt-get", "packages/dpkg-deb", "packages/tar"]:
@@ -141,7 +141,7 @@ def relocate(programs, loader, machine):
 
 
 def facts(triple, platform):
-    """What accelerate.py compares with the emulated container."""
+    """The facts that accelerate.py compares with the emulated container."""
     packages = output("dpkg-query", "--show", "--showformat=${Package} ${Version},", "apt", "dpkg", "tar")
     return {
         "compiler": version(triple + "-gcc"),
@@ -155,8 +155,8 @@ def facts(triple, platform):
 
 
 def main(triple, platform):
-    """Fills /native, or writes the reason why not."""
-    # The distribution's own programs only.
+    """Fills /native; on an error, writes /native/reason."""
+    # Only the distribution's programs.
     os.environ["PATH"] = "/usr/bin:/bin"
     try:
         programs = copy_programs(triple)
@@ -167,7 +167,7 @@ def main(triple, platform):
             for key, value in facts(triple, platform).items():
                 file.write(f"{key}={value}\n")
                 print(f"{key}: {value}")
-    except Exception as error:  # whatever it is, builds go on under emulation
+    except Exception as error:  # every error falls back to emulation
         with open(NATIVE + "/reason", "w") as file:
             file.write(f"{error}\n")
         print(error)

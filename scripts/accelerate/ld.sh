@@ -1,7 +1,6 @@
 #!/xtask-native/bin/dash
-# Stands for @own@. The linker's plug-in is a library, so it has to be of the native linker's
-# platform. Where a library is missing, the native linker may only have searched fewer folders: then the
-# emulated one has the last word.
+# Replaces @own@. The linker's plug-in must have the native linker's architecture. If the native linker does not find a
+# library, the emulated one runs: it may search more folders.
 set -eu
 native=/xtask-native
 left=$#

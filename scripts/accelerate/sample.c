@@ -1,6 +1,5 @@
-/* What a native and an emulated compiler have to make the same object of (accelerate.py): a bit of
- * everything that is laid out, scheduled or vectorised by another part of the compiler. No header
- * is included, so that it takes a moment even under emulation. */
+/* A native and an emulated compiler must compile this to the same object (accelerate.py). It uses layout, scheduling
+ * and vectorization, each a different part of the compiler. It includes no header: emulated compilers are slow. */
 
 typedef unsigned long size;
 

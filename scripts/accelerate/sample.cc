@@ -1,4 +1,4 @@
-// The C++ half of accelerate-sample.c: templates, exceptions, virtual calls, statics.
+// The C++ counterpart of sample.c: templates, exceptions, virtual calls, statics.
 
 struct shape {
     virtual ~shape() = default;

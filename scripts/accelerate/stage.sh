@@ -1,7 +1,7 @@
 #!/bin/sh
-# Fills /native, which emulated containers mount as /xtask-native. Runs in the target's image for the build
-# platform: installs its cross compiler for TARGETARCH and a Python, and lets lay_out.py do the rest.
-# Without them, /native/reason says why, and the build goes on under emulation.
+# Fills /native, which emulated containers mount as /xtask-native. Runs in the target's image for the build platform:
+# installs its cross compiler for TARGETARCH and a Python, then runs lay_out.py. On an error, writes /native/reason, and
+# the build falls back to emulation.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -18,13 +18,13 @@ refuse() {
 }
 
 [ "$TARGETARCH" != "$BUILDARCH" ] || refuse "linux/$TARGETARCH is not emulated"
-# As gcc writes it. Names of packages have a hyphen for each underscore.
+# gcc's spelling. Package names replace underscores by hyphens.
 case $TARGETARCH in
     amd64) triple=x86_64-linux-gnu ;;
     arm64) triple=aarch64-linux-gnu ;;
     ppc64le) triple=powerpc64le-linux-gnu ;;
     riscv64 | s390x) triple=$TARGETARCH-linux-gnu ;;
-    *) refuse "no cross compiler for linux/$TARGETARCH is known" ;;
+    *) refuse "linux/$TARGETARCH has no known cross compiler" ;;
 esac
 [ "$(pkg_family)" = apt ] || refuse "this distribution has no cross compilers"
 compiler=g++-$(echo "$triple" | tr _ -)
@@ -32,7 +32,7 @@ pkg_lock
 pkg_refresh || refuse "the package lists cannot be fetched"
 pkg_unlock
 for package in "$compiler" python3; do
-    version=$(pkg_candidate "$package") || refuse "the package manager fails when asked for $package"
+    version=$(pkg_candidate "$package") || refuse "the package manager fails to look up $package"
     [ -n "$version" ] || refuse "the release has no package $package for linux/$BUILDARCH"
 done
 pkg_install "$compiler" python3 make || refuse "installing $compiler and python3 fails"

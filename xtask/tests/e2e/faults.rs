@@ -40,7 +40,7 @@ fn an_interpreter_that_does_not_compile_is_named_and_the_others_are_kept() {
     command.env("no_proxy", "127.0.0.1").env("NO_PROXY", "127.0.0.1");
     let (stdout, stderr) = ran(&command.output().unwrap(), 1);
     assert!(stdout.contains("1 of 2 wheels"), "{stdout}\n{stderr}");
-    assert!(stderr.contains("no provider gives cp313") && stderr.contains("source: "), "{stderr}");
+    assert!(stderr.contains("no provider has cp313") && stderr.contains("source: "), "{stderr}");
     assert_eq!(w.wheels("debian12-amd64").len(), 1);
 }
 

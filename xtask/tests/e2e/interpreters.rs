@@ -15,7 +15,7 @@ fn an_interpreter_that_nobody_gives_is_named_with_every_providers_reason() {
     let w = Workspace::new(|toml| toml);
     let args = ["wheels", "debian:12", "linux/amd64", "--python", "cp320,cp311"];
     let (stdout, stderr) = w.run(&args, 1);
-    assert!(stderr.contains("no provider gives cp320"), "{stderr}");
+    assert!(stderr.contains("no provider has cp320"), "{stderr}");
     for provider in ["image: ", "distro: ", "managed: ", "source: "] {
         assert!(stderr.contains(provider), "{provider} has no reason in:\n{stderr}");
     }

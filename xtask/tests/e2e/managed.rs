@@ -101,7 +101,7 @@ fn an_interpreter_comes_from_a_mirror_and_only_with_the_right_hash() {
     offer(&"0".repeat(64));
     let (_, stderr) = ran(&interpreter(&base, &mirror, &mirror), 1);
     assert!(
-        stderr.contains("no provider gives cp311") && stderr.contains("Hash mismatch"),
+        stderr.contains("no provider has cp311") && stderr.contains("Hash mismatch"),
         "{stderr}"
     );
 

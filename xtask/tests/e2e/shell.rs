@@ -83,7 +83,7 @@ fn a_shell_that_has_no_interpreter_says_why_and_whose_choice_it_was() {
     let pythons = "pythons = [\"cp310\"]\nproviders = [\"distro\"]";
     fs_err::write(&path, toml.replace("pythons = [\"cp311\"]", pythons)).unwrap();
     let (_, stderr) = w.run(&["shell", "debian:12", "linux/amd64", "--", "true"], 2);
-    for said in ["no provider gives cp310", "`--python`", "-shell.log"] {
+    for said in ["no provider has cp310", "`--python`", "-shell.log"] {
         assert!(stderr.contains(said), "{said}: {stderr}");
     }
 }

@@ -203,7 +203,7 @@ fn defect_02_a_failed_interpreter_fails_the_run_by_name_and_the_others_are_kept(
     w.on(
         "bake",
         r#"case "$*" in
-        *PYTHONS=cp313*) say "[interpreter] RUN x" "error: no provider gives cp313"
+        *PYTHONS=cp313*) say "[interpreter] RUN x" "error: no provider has cp313"
             progress "[interpreter] RUN x" "exit code: 1"; exit 1 ;;
         *smoke) mkdir -p "$dest"; smoke_passed ;;
         *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
@@ -212,7 +212,7 @@ fn defect_02_a_failed_interpreter_fails_the_run_by_name_and_the_others_are_kept(
     let ran = w.run(&[&WHEELS[..], &["--python", "cp311,cp313"]].concat()).code(1);
     let ran = ran.says(&[
         "cp313",
-        "no provider gives cp313",
+        "no provider has cp313",
         "step `[interpreter] RUN x` failed",
         "log: ",
     ]);

@@ -245,7 +245,7 @@ fn advice(step: &FailedStep) -> Option<String> {
                 .to_owned(),
         );
     }
-    if any(&["no provider gives"]) {
+    if any(&["no provider has"]) {
         return None;
     }
     if any(&["is excluded by the package: `Requires-Python"]) {
