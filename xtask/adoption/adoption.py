@@ -38,7 +38,7 @@ platforms = ["linux/amd64", "linux/arm64"]
 pythons = ["cp313"]
 bootstrap = { tool = "mmdebstrap", suite = "trixie" }
 """
-# The jobs that a package may have, by the name that `run --job` and the column of the table use.
+# The jobs of a package, by their names in `run --job` and in the table.
 JOBS = {
     "debian12-amd64": ["debian:12", "linux/amd64"],
     "debian12-arm64": ["debian:12", "linux/arm64"],
@@ -86,7 +86,7 @@ def build(xtask: Path, folder: Path, package: dict[str, Any], job: str) -> dict[
 
 
 def wheel_facts(folder: Path, job: str, report: dict[str, Any]) -> dict[str, Any]:
-    """Size and findings of the wheel, and the size of the published one that the job compared it with."""
+    """The size and findings of the wheel, and the size of the published wheel."""
     wheel = report["wheel"]
     warnings = [f"{each['code']} {each['path']}" for each in report["findings"]["warnings"]]
     facts = {"wheel": Path(wheel["path"]).name, "size": wheel["size"], "warnings": warnings}
@@ -97,7 +97,7 @@ def wheel_facts(folder: Path, job: str, report: dict[str, Any]) -> dict[str, Any
 
 
 def run(args: argparse.Namespace) -> int:
-    """Builds each package that has no result with its present configuration."""
+    """Builds each package without a result for its current configuration."""
     failed = 0
     for package in packages():
         if args.names and package["name"] not in args.names:
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         if done and not args.again:
             continue
         row = build(args.xtask.resolve(), args.folder.resolve() / package["name"], package, args.job)
-        # Read again: another run may have written in the meantime.
+        # Read again, because another run can have written meanwhile.
         all_results = results()
         all_results.setdefault(package["name"], {})[args.job] = row
         RESULTS.write_text(json.dumps(all_results, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Run `cargo xtask reproduce` for packages of `packages.toml`: reproduce.py XTASK FOLDER [NAME...]
+"""Runs `cargo xtask reproduce` for packages of `packages.toml`: reproduce.py XTASK FOLDER [NAME...]
 
-Each package gets a workspace in FOLDER, and its report stays there as `reproduce.json`; a package that has one is not
-built again. Prints a table. The exit status is 0 if at least three of four wheels are identical.
+Creates a workspace in FOLDER for each package and stores its report as `reproduce.json`. Skips packages with a report.
+Prints a table. The exit status is 0 if at least three of four wheels are identical.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from adoption import JOBS, configuration, packages
 
 JOB = "debian12-amd64"
-# One or more of each build backend and language; none that takes minutes.
+# At least one of each build backend and language, and none that takes minutes.
 NAMES = """
     wrapt simplejson multidict mmh3 cymem propcache httptools hiredis xxhash bitarray setproctitle pyyaml cffi
     zope-interface cmarkgfm quadprog jellyfish bluetooth-data-tools pybase64 ada-url
@@ -24,7 +24,7 @@ NAMES = """
 
 
 def reproduce(xtask: Path, folder: Path, package: dict[str, Any]) -> dict[str, Any]:
-    """The report of one package's only job."""
+    """The report of a package's job."""
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "reproduce.json"
     if not report.exists():
@@ -41,7 +41,7 @@ def reproduce(xtask: Path, folder: Path, package: dict[str, Any]) -> dict[str, A
 
 
 def cause(job: dict[str, Any]) -> str:
-    """The causes of differences, each once; of a failure its message."""
+    """The distinct causes of differences, or the message of a failure."""
     own = [each for each in job.get("differences", []) if not each.get("follows")]
     return ", ".join(sorted({each["cause"] for each in own})) or job.get("message", "").split("\n")[0]
 

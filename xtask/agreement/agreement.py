@@ -1,8 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the verdicts of `cargo xtask verify` against the reference tools of the Python field.
-
-`README.md` beside this file says how to run it and how to read what it prints.
-"""
+"""Compares the verdicts of `cargo xtask verify` with those of Python's reference tools. See README.md."""
 
 from __future__ import annotations
 
@@ -20,16 +17,13 @@ from corpus import WHEELS, fetch, freeze, wheels_in
 from processes import Fault, Run, last_line, note, run
 from reference import AUDITWHEEL, TOOLS, Tools, answers, concerns, reference
 
-# What it costs
-
-
 def speed(args: argparse.Namespace) -> int:
-    """Prints the CPU seconds of auditwheel, of our commands and of what only reads."""
+    """Print the CPU seconds of auditwheel, of our commands, and of commands that only read."""
     tools, wheels = Tools(args.folder, args.tools), wheels_in(args.folder)
     if not args.sample:
         return measure(args, tools, args.folder, wheels)
     with tempfile.TemporaryDirectory(dir=args.folder, prefix=".sample-") as scratch:
-        # Spread evenly over the names, so that the same list gives the same sample.
+        # Spread evenly over the names, so that the sample is always the same.
         step = max(len(wheels) / args.sample, 1)
         wheels = [wheels[int(index * step)] for index in range(min(args.sample, len(wheels)))]
         for wheel in wheels:
@@ -38,15 +32,15 @@ def speed(args: argparse.Namespace) -> int:
 
 
 def measure(args: argparse.Namespace, tools: Tools, folder: Path, wheels: list[Path]) -> int:
-    """Runs everything in turns, so that what else the machine does costs all of them alike."""
+    """Runs the commands in turns, so that other load on the machine affects all alike."""
     commands = [("only reads", each) for each in args.baseline]
     commands += [("ours", each) for each in args.ours]
     runs: dict[tuple[str, str], list[Run]] = {command: [] for command in commands}
-    asked = [wheel for wheel in wheels if concerns(AUDITWHEEL, wheel)]
+    relevant = [wheel for wheel in wheels if concerns(AUDITWHEEL, wheel)]
     if args.cached:
         version, theirs = answers(tools, AUDITWHEEL, args.folder)
-        asked = [wheel for wheel in asked if wheel.name in theirs]
-        total, how = sum(theirs[wheel.name]["cpu"] for wheel in asked), "kept from `reference`"
+        relevant = [wheel for wheel in relevant if wheel.name in theirs]
+        total, how = sum(theirs[wheel.name]["cpu"] for wheel in relevant), "cached by `reference`"
     else:
         version, total, how = tools.version(AUDITWHEEL), 0.0, "this run"
     for turn in range(args.times):
@@ -54,13 +48,13 @@ def measure(args: argparse.Namespace, tools: Tools, folder: Path, wheels: list[P
         for command in commands:
             runs[command].append(once(command[1], folder))
         if not args.cached:
-            for wheel in asked[turn :: args.times]:
+            for wheel in relevant[turn :: args.times]:
                 total += run([*tools.command(AUDITWHEEL), "show", str(wheel)]).cpu
     limit = min((median(runs[each]) for each in commands if each[0] == "only reads"), default=0.0)
     size = sum(wheel.stat().st_size for wheel in wheels)
     page = Page([])
     page.line(f"{len(wheels)} wheels, {size / 1e6:.0f} MB, {os.cpu_count()} cores.\n")
-    name = f"`auditwheel show`, {version}, one process for each of {len(asked)} wheels ({how})"
+    name = f"`auditwheel show`, {version}, one process for each of {len(relevant)} wheels ({how})"
     table = [(name, f"{total:.1f}", "-", "1.0", "-", "-")]
     for kind, template in commands:
         each = runs[kind, template]
@@ -84,15 +78,12 @@ def median(runs: list[Run]) -> float:
 
 
 def once(template: str, folder: Path) -> Run:
-    """Runs a command. Statuses 0 and 1 are good: 1 means findings."""
+    """Runs a command. Status 1 means findings; others are errors."""
     command = [part.replace("{folder}", str(folder.resolve())) for part in shlex.split(template)]
     result = run(command)
     if result.status not in (0, 1):
         raise Fault(f"`{shlex.join(command)}`: {last_line(result.stderr)}")
     return result
-
-
-# The command line
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -101,7 +92,7 @@ def arguments() -> argparse.ArgumentParser:
 
     def command(name: str, does: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=does.__doc__, description=does.__doc__)
-        sub.add_argument("folder", type=Path, metavar="FOLDER", help="where the wheels are")
+        sub.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the wheels")
         sub.set_defaults(does=does)
         return sub
 
@@ -109,29 +100,29 @@ def arguments() -> argparse.ArgumentParser:
         sub.add_argument("--tools", type=Path, metavar="BIN", help="folder of the reference tools")
         return sub
 
-    jobs = {"type": int, "default": 1, "metavar": "N", "help": "processes side by side"}
+    jobs = {"type": int, "default": 1, "metavar": "N", "help": "number of parallel processes"}
     sub = command("fetch", fetch)
     sub.add_argument("--jobs", **jobs)
-    sub.add_argument("--list", type=Path, default=WHEELS, metavar="FILE", help="the list of wheels")
+    sub.add_argument("--list", type=Path, default=WHEELS, metavar="FILE", help="list of wheels")
     command("freeze", freeze)
     sub = with_tools(command("reference", reference))
     sub.add_argument("--jobs", **jobs)
-    sub.add_argument("--only", action="append", choices=TOOLS, help="leave the other tools out")
-    sub.add_argument("--again", action="store_true", help="ask also where there is an answer")
+    sub.add_argument("--only", action="append", choices=TOOLS, help="run only this tool")
+    sub.add_argument("--again", action="store_true", help="ignore cached answers")
     sub = with_tools(command("compare", compare))
-    sub.add_argument("--verdicts", type=Path, metavar="FILE", help="our report, instead of a run")
+    sub.add_argument("--verdicts", type=Path, metavar="FILE", help="read our report instead of running a command")
     sub.add_argument(
         "--verify",
         default="cargo run --quiet --release --package wheel-audit -- verify --json --quiet",
         metavar="COMMAND",
-        help="the command that makes our report",
+        help="command that prints our report",
     )
     sub = with_tools(command("speed", speed))
-    sub.add_argument("--cached", action="store_true", help="auditwheel's time from `reference`")
-    for name, what in (("--ours", "a command of ours"), ("--baseline", "one that only reads")):
+    sub.add_argument("--cached", action="store_true", help="use auditwheel's time from `reference`")
+    for name, what in (("--ours", "measure this command of ours"), ("--baseline", "measure this command, which only reads")):
         sub.add_argument(name, action="append", default=[], metavar="COMMAND", help=what)
-    sub.add_argument("--sample", type=int, metavar="N", help="only so many of the wheels")
-    sub.add_argument("--times", type=int, default=3, metavar="N", help="runs of each command")
+    sub.add_argument("--sample", type=int, metavar="N", help="measure only N wheels")
+    sub.add_argument("--times", type=int, default=3, metavar="N", help="number of runs of each command")
     return parser
 
 

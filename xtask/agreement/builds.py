@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What builds cost, as ratios: each is of two things that one call measures one after the other.
+"""Measures the cost of builds as ratios between two builds, one after the other.
 
     cargo build && xtask/agreement/builds.py [interpreters] [targets] [arm64] [distro] [nothing]
 
-Needs the engine; `arm64` and `distro` its emulation too. Base images, toolchains and the source are made
-beforehand and count nowhere; everything from the interpreters on is made anew. Processor seconds are those of the
-engine's containers: nothing else may build meanwhile, and wall times mean little on a busy machine.
+Requires the engine, and emulation for `arm64` and `distro`. Does not measure base images, toolchains and the source.
+Repeats every step from the interpreters on. Processor seconds are those of the engine's containers: run no other build
+meanwhile. Wall times mean little on a busy machine.
 """
 
 import json
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COUNTERS = {  # cgroup v1 and v2, and how many of its units are a second
+COUNTERS = {  # cgroup v1 and v2: units per second
     Path("/sys/fs/cgroup/cpuacct/docker/cpuacct.usage"): 1e9,
     Path("/sys/fs/cgroup/docker/cpu.stat"): 1e6,
 }
@@ -32,7 +32,7 @@ def processor_seconds():
 
 
 class Workspace:
-    """A workspace of its own, with two targets."""
+    """A temporary workspace with two targets."""
 
     def __init__(self, folder, pythons):
         self.root = Path(folder) / "repo"
@@ -42,15 +42,15 @@ class Workspace:
             line = f'name = "{target}"\n'
             toml = toml.replace(line, f"{line}pythons = {json.dumps(own)}\n")
         (self.root / "wheels.toml").write_text(toml)
-        # What each step runs, from the interpreters on: a changed one alone would leave the smoke test cached
-        # where the interpreter comes out as it was.
+        # The scripts of all steps from the interpreters on. If only the first one changed and its result did not, the
+        # smoke test would stay cached.
         steps = ("interpreter.sh", "build.sh", "smoke-system.sh", "smoke.sh")
         own = self.root / "xtask/assets/scripts"
         own.mkdir(parents=True)
         self.scripts = {own / name: (REPOSITORY / "scripts" / name).read_text() for name in steps}
 
     def call(self, *words):
-        """Runs xtask; wall and processor seconds."""
+        """Runs xtask; returns wall and processor seconds."""
         environment = os.environ | {"CARGO_MANIFEST_DIR": str(self.root / "xtask")}
         command = [REPOSITORY / "target/debug/xtask", *words]
         before, began = processor_seconds(), time.monotonic()
@@ -61,13 +61,13 @@ class Workspace:
         print(f"  {wall:7.1f} s, {cpu:7.1f} processor seconds: {' '.join(words)}", flush=True)
         return wall, cpu
 
-    def anew(self):
-        """Everything from the interpreters on counts as changed."""
+    def invalidate(self):
+        """Changes the scripts of all steps from the interpreters on."""
         for path, text in self.scripts.items():
             path.write_text(f"{text}# {time.time_ns()}\n")
 
     def compiling(self, slug):
-        """The seconds that configuring and compiling the interpreter took."""
+        """The seconds for configuring and compiling the interpreter."""
         text = (self.root / f"target/xtask/logs/{slug}.log").read_text()
         return sum(map(int, re.search(r"configured in (\d+) s, compiled and installed in (\d+) s", text).groups()))
 
@@ -75,9 +75,9 @@ class Workspace:
 def interpreters(w):
     pythons = ["cp311", "cp313", "cp314", "cp314t"]
     w.call("wheels", "debian:12", "linux/amd64", "--python", "cp311")
-    w.anew()
+    w.invalidate()
     wall, cpu = w.call("wheels", "debian:12", "linux/amd64", "--python", ",".join(pythons))
-    w.anew()
+    w.invalidate()
     each = [w.call("wheels", "debian:12", "linux/amd64", "--python", it) for it in pythons]
     print(f"four interpreters: {cpu / sum(c for _, c in each):.2f} of the processor time of one by one")
     print(f"four interpreters: {wall / (cpu / os.cpu_count()):.2f} of processor time / cores")
@@ -86,17 +86,17 @@ def interpreters(w):
 def targets(w):
     words = ["debian:12", "debian:13"]
     w.call("wheels", *words, "linux/amd64")
-    w.anew()
+    w.invalidate()
     wall, _ = w.call("wheels", *words, "linux/amd64")
-    w.anew()
+    w.invalidate()
     each = [w.call("wheels", word, "linux/amd64") for word in words]
     print(f"two targets: {wall / sum(seconds for seconds, _ in each):.2f} of one after the other")
 
 
 def on_both(w, *words):
-    """What both platforms took, wall and processor seconds."""
+    """The wall and processor seconds of both platforms."""
     w.call("wheels", "debian:13", "--python", "cp313")
-    w.anew()
+    w.invalidate()
     return [w.call("wheels", "debian:13", platform, *words) for platform in ("linux/amd64", "linux/arm64")]
 
 

@@ -1,4 +1,4 @@
-"""Our verdicts beside those of the reference tools."""
+"""Compares our verdicts with those of the reference tools."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from reference import ABI3AUDIT, AUDITWHEEL, CONTENTS, Tools, answers, concerns
 
 KNOWN = HERE / "known.txt"
 
-# What a check of check-wheel-contents is about, and the rules of ours, by name, that say the same. Its
-# other checks are about the layout of a package and have none.
+# Subjects of check-wheel-contents' checks, and patterns of the names of our corresponding rules. Its other checks
+# concern the layout of a package; we have no such rules.
 SHARED_CHECKS = {
     "W001": ("compiled bytecode", r"bytecode|pyc"),
     "W004": ("module where none can be imported", r"importable"),
@@ -28,7 +28,7 @@ ABI3_RULES = r"abi3|stable"
 
 
 class Known(NamedTuple):
-    """A difference that was looked into: what it concerns, in which wheels, and why."""
+    """An explained difference: its kind, the pattern of wheels, and the reason."""
 
     what: str
     wheels: str
@@ -52,7 +52,7 @@ def reason_for(known: list[Known], what: str, wheel: str) -> Optional[str]:
 
 
 def our_verdicts(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Our report by the wheel's file name: from a file, or from a run of the command."""
+    """Our report by the wheel's file name, from a file or from a run of the command."""
     if args.verdicts:
         text = args.verdicts.read_text(encoding="utf-8")
     else:
@@ -64,14 +64,14 @@ def our_verdicts(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     try:
         report = json.loads(text)
     except ValueError as error:
-        raise Fault(f"our report is no JSON: {error}") from error
+        raise Fault(f"our report is not valid JSON: {error}") from error
     if report.get("schema_version") != 1:
         raise Fault(f"our report has schema version {report.get('schema_version')}, not 1")
     return {Path(wheel["file"]).name: wheel for wheel in report["wheels"]}
 
 
 def compare(args: argparse.Namespace) -> int:
-    """Prints where we and the reference tools agree, and each place where we do not."""
+    """Print how often we agree with the reference tools, and each difference."""
     known, tools = read_known(), Tools(args.folder, args.tools)
     ours = our_verdicts(args)
     names = [wheel.name for wheel in wheels_in(args.folder)]
@@ -91,7 +91,7 @@ def compare(args: argparse.Namespace) -> int:
 
 
 class Page:
-    """What is printed, and what nobody has looked into yet."""
+    """The printed page, and the differences without a reason."""
 
     def __init__(self, known: list[Known]) -> None:
         self.known = known
@@ -115,7 +115,7 @@ class Page:
             self.lines += [f"| {' | '.join(row)} |" for row in rows] + [""]
 
     def reason(self, what: str, wheel: str, otherwise: str = "") -> str:
-        """Why it is so; without a reason it is noted as open."""
+        """The reason of a difference. Records a difference without one."""
         reason = reason_for(self.known, what, wheel) or otherwise
         if not reason:
             self.open(f"`{what}` of `{wheel}`")
@@ -126,12 +126,12 @@ def compare_tags(
     page: Page, ours: dict[str, Any], version: str, theirs: dict[str, dict[str, Any]]
 ) -> None:
     page.head(f"Overall tag, auditwheel {version}")
-    asked = [name for name in ours if concerns(AUDITWHEEL, Path(name))]
+    relevant = [name for name in ours if concerns(AUDITWHEEL, Path(name))]
     equal, differing, silent = 0, [], []
-    for name in asked:
+    for name in relevant:
         answer, own = theirs.get(name), ours[name].get("overall_tag", "none")
         if answer is None:
-            page.open(f"auditwheel was not asked about `{name}`; run `reference`")
+            page.open(f"auditwheel has no answer for `{name}`; run `reference`")
         elif answer["tag"] is None:
             kind = "crash" if "crash" in answer else "refused"
             reason = page.reason(kind, name)
@@ -145,7 +145,7 @@ def compare_tags(
     page.table(
         ("wheels with a platform tag", "number"),
         [
-            ("all", len(asked)),
+            ("all", len(relevant)),
             ("auditwheel names a tag", count),
             ("the same tag as ours", f"{equal} ({percent(equal, count)})"),
             ("another tag than ours", len(differing)),
@@ -163,7 +163,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def rules_like(wheel: dict[str, Any], pattern: str) -> list[str]:
-    """Codes of our findings on a wheel whose rule's name matches."""
+    """The codes of our findings on a wheel whose rule name matches `pattern`."""
     findings = wheel.get("findings", [])
     return sorted({each["code"] for each in findings if re.search(pattern, each.get("rule", ""))})
 
@@ -177,15 +177,15 @@ def compare_abi3(
     for name, answer in theirs.items():
         if name not in ours:
             continue
-        said = abi3_complaint(answer)
+        complaint = abi3_complaint(answer)
         own = ", ".join(rules_like(ours[name], ABI3_RULES))
-        both += bool(said and own)
-        neither += not said and not own
-        only_theirs += bool(said and not own)
-        only_ours += bool(own and not said)
-        if bool(said) != bool(own):
+        both += bool(complaint and own)
+        neither += not complaint and not own
+        only_theirs += bool(complaint and not own)
+        only_ours += bool(own and not complaint)
+        if bool(complaint) != bool(own):
             reason = page.reason("abi3", name)
-            rows.append((f"`{name}`", said or "good", own or "good", reason))
+            rows.append((f"`{name}`", complaint or "good", own or "good", reason))
     page.table(
         ("wheels with the ABI tag abi3", "number"),
         [
@@ -200,15 +200,15 @@ def compare_abi3(
 
 
 def abi3_complaint(answer: dict[str, Any]) -> str:
-    """What abi3audit finds wrong; empty if nothing."""
+    """The findings of abi3audit; empty if there are none."""
     if answer.get("error"):
         return f"`{answer['error']}`"
     parts = []
     for each in answer["objects"]:
         if each["not_abi3"]:
-            parts.append(f"{each['name']}: {len(each['not_abi3'])} symbols of no abi3")
+            parts.append(f"{each['name']}: {len(each['not_abi3'])} symbols are not in abi3")
         if version_of(each["computed"]) > version_of(each["baseline"]):
-            parts.append(f"{each['name']}: needs {each['computed']}, says {each['baseline']}")
+            parts.append(f"{each['name']}: requires {each['computed']}, declares {each['baseline']}")
     more = f" and {len(parts) - 2} more" if len(parts) > 2 else ""
     return "; ".join(parts[:2]) + more
 
@@ -224,20 +224,20 @@ def compare_contents(
     rows = []
     for code in sorted({code for answer in theirs.values() for code in answer["codes"]}):
         about, pattern = SHARED_CHECKS.get(code, ("", ""))
-        said = {name for name, answer in theirs.items() if code in answer["codes"]}
+        reported = {name for name, answer in theirs.items() if code in answer["codes"]}
         if not pattern:
-            rows.append((code, len(said), "-", "-", "no rule of ours is about that"))
+            rows.append((code, len(reported), "-", "-", "we have no such rule"))
             continue
         own = {name for name, wheel in ours.items() if rules_like(wheel, pattern)}
         if not own:
-            rows.append((f"{code}, {about}", len(said), 0, 0, "no finding of ours is about that"))
+            rows.append((f"{code}, {about}", len(reported), 0, 0, "we have no such finding"))
             continue
-        rows.append((f"{code}, {about}", len(said), len(said & own), len(own - said), ""))
-        for name in sorted(said ^ own):
+        rows.append((f"{code}, {about}", len(reported), len(reported & own), len(own - reported), ""))
+        for name in sorted(reported ^ own):
             page.reason(code, name)
     page.table(("check", "wheels", "found by us too", "by us alone", "note"), rows)
     failed = [(f"`{name}`", f"`{each['error']}`") for name, each in theirs.items() if "error" in each]
-    page.table(("wheel", "check-wheel-contents could not read it"), failed)
+    page.table(("wheel", "error of check-wheel-contents"), failed)
 
 
 def list_errors(page: Page, ours: dict[str, Any]) -> None:

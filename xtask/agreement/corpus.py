@@ -1,4 +1,4 @@
-"""The list of wheels: what is in it, and how it gets onto this machine."""
+"""Reads, writes and downloads the list of wheels."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from processes import Fault, last_line, note
 
 HERE = Path(__file__).resolve().parent
 WHEELS = HERE / "wheels.txt"
-# So many wheels are asked of pip at once: starting it takes longer than most downloads.
+# Maximum number of wheels for one call of pip. Starting pip takes longer than most downloads.
 PER_CALL = 12
 
 
 class Row(NamedTuple):
-    """A wheel of the list: what to ask pip for, and what has to come."""
+    """A wheel of the list: pinned requirement, tags, SHA-256, and the bug report."""
 
     requirement: str
     tags: str
@@ -33,13 +33,15 @@ class Row(NamedTuple):
         return self.requirement, self.tags
 
     def selectors(self) -> list[str]:
-        """pip's options that select this wheel and no other of the release: of a set of tags
-        the last is the newest, and older builds do not have it."""
+        """pip's options that select only this wheel of the release.
+
+        The last tag of a set is the newest one; older builds do not have it.
+        """
         python, abi, platform = self.tags.split("-")
         interpreter = python.split(".")[-1]
         found = re.fullmatch(r"([a-z]+)(\d)(\d*)", interpreter)
         if not found:
-            raise Fault(f"{WHEELS.name}: `{interpreter}` is no interpreter tag")
+            raise Fault(f"{WHEELS.name}: `{interpreter}` is not an interpreter tag")
         implementation, major, minor = found.groups()
         version = f"{major}.{minor}" if minor else "3.13"
         return [
@@ -51,10 +53,10 @@ class Row(NamedTuple):
 
 
 def row_of(path: Path) -> tuple[str, str]:
-    """Pinned requirement and tags of a wheel, from its file name."""
+    """The pinned requirement and the tags of a wheel, from its file name."""
     parts = path.name[: -len(".whl")].split("-")
     if not path.name.endswith(".whl") or len(parts) not in (5, 6):
-        raise Fault(f"`{path.name}` is no name of a wheel")
+        raise Fault(f"`{path.name}` is not a valid wheel name")
     name = re.sub(r"[-_.]+", "-", parts[0]).lower()
     return f"{name}=={parts[1]}", "-".join(parts[-3:])
 
@@ -74,7 +76,7 @@ def read_list(path: Path = WHEELS) -> list[Row]:
 def wheels_in(folder: Path) -> list[Path]:
     found = sorted(folder.glob("*.whl"))
     if not found:
-        raise Fault(f"there is no wheel in {folder}; `fetch` gets them")
+        raise Fault(f"{folder} has no wheels; download them with `fetch`")
     return found
 
 
@@ -87,7 +89,7 @@ def sha256_of(path: Path) -> str:
 
 
 def freeze(args: argparse.Namespace) -> int:
-    """Writes the list from the wheels that are in a folder."""
+    """Write the list from the wheels in a folder."""
     lines = []
     for path in wheels_in(args.folder):
         requirement, tags = row_of(path)
@@ -102,7 +104,7 @@ def freeze(args: argparse.Namespace) -> int:
 
 
 def fetch(args: argparse.Namespace) -> int:
-    """Downloads what the list names and the folder lacks."""
+    """Download the wheels of the list that the folder lacks."""
     args.folder.mkdir(parents=True, exist_ok=True)
     present = {row_of(path): path for path in args.folder.glob("*.whl")}
     missing, failed = [], []
@@ -111,8 +113,8 @@ def fetch(args: argparse.Namespace) -> int:
         if path is None:
             missing.append(row)
         elif sha256_of(path) != row.sha256:
-            failed.append(f"{path.name}: has another SHA-256 than the list says; remove it")
-    note(f"{len(present)} wheels are there, {len(missing)} are to be fetched")
+            failed.append(f"{path.name}: the SHA-256 is not that of the list; remove the file")
+    note(f"{len(present)} wheels exist, downloading {len(missing)}")
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for faults in pool.map(lambda rows: download(rows, args.folder), calls(missing)):
             failed += faults
@@ -122,7 +124,7 @@ def fetch(args: argparse.Namespace) -> int:
 
 
 def calls(rows: list[Row]) -> list[list[Row]]:
-    """Rows that one call of pip can bring: of the same tags, and no project twice."""
+    """Groups of rows for one call of pip each: with the same tags, and each project once."""
     groups: dict[tuple[str, ...], list[list[Row]]] = {}
     for row in rows:
         project = row.requirement.partition("==")[0]
@@ -139,8 +141,11 @@ def calls(rows: list[Row]) -> list[list[Row]]:
 
 
 def download(rows: list[Row], folder: Path) -> list[str]:
-    """Fetches wheels with one call of pip; returns what went wrong. Where that brings nothing, since
-    one of them is gone, each is asked for alone. Nothing unchecked gets into the folder."""
+    """Downloads wheels with one call of pip; returns the errors.
+
+    If that fails, for example because one of them was deleted, downloads each one separately. Only wheels with the right
+    hash enter the folder.
+    """
     wanted = {row.key: row for row in rows}
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
@@ -154,5 +159,5 @@ def download(rows: list[Row], folder: Path) -> list[str]:
                 del wanted[row.key]
     if len(rows) > 1 and wanted:
         return [fault for row in wanted.values() for fault in download([row], folder)]
-    reason = last_line(result.stderr) or "pip brought another wheel than the list has"
+    reason = last_line(result.stderr) or "pip downloaded another wheel"
     return [f"{row.requirement} {row.tags}: {reason}" for row in wanted.values()]

@@ -1,4 +1,4 @@
-"""Running other programs, and what they cost."""
+"""Runs programs and measures their cost."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import NamedTuple, Optional
 
 
 class Fault(Exception):
-    """Something that the caller has to mend; its text is the whole message."""
+    """An error of the user; its text is the whole message."""
 
 
 class Run(NamedTuple):
-    """An ended process."""
+    """A finished process."""
 
     status: int
     stdout: str
     stderr: str
     cpu: float
-    """User and system CPU seconds, of the process and of those that it waited for."""
+    """User and system CPU seconds of the process and its children."""
     peak: int
     """Largest resident set in KiB."""
 

@@ -1,4 +1,4 @@
-"""What the reference tools say of each wheel, asked once and kept."""
+"""Runs the reference tools on each wheel and caches their answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOOLS = (AUDITWHEEL, ABI3AUDIT, CONTENTS)
 
 
 class Tools:
-    """The reference tools, and what they said before."""
+    """The reference tools and their cached answers."""
 
     def __init__(self, folder: Path, programs: Optional[Path]) -> None:
         self.folder = folder / ".reference"
@@ -28,7 +28,7 @@ class Tools:
         return [str(self.programs / tool) if self.programs else tool]
 
     def version(self, tool: str) -> str:
-        """The version of an installed tool; else the newest that has left answers."""
+        """The version of an installed tool, else the newest version with cached answers."""
         try:
             text = run([*self.command(tool), "--version"]).stdout
         except Fault:
@@ -38,17 +38,17 @@ class Tools:
             return found.group()
         kept = [path.name[len(tool) + 1 :] for path in self.folder.glob(f"{tool}-[0-9]*")]
         if not kept:
-            raise Fault(f"`{tool}` is not installed (--tools says where) and has left no answers")
+            raise Fault(f"`{tool}` is not installed (set --tools) and has no cached answers")
         return max(kept, key=lambda text: [int(part) for part in text.split(".")])
 
     def cache(self, tool: str, version: str, sha256: str) -> Path:
         return self.folder / f"{tool}-{version}" / f"{sha256}.json"
 
 
-def ask_auditwheel(tools: Tools, wheel: Path) -> dict[str, Any]:
-    """The tag that `auditwheel show` prints, from the very run whose time is taken."""
+def run_auditwheel(tools: Tools, wheel: Path) -> dict[str, Any]:
+    """The tag that `auditwheel show` prints, and the CPU time of that run."""
     result = run([*tools.command(AUDITWHEEL), "show", str(wheel)])
-    # The text is wrapped, never inside a word.
+    # auditwheel wraps the text.
     text = " ".join(result.stdout.split())
     tag = re.search(r'is consistent with the following platform tag: "([^"]+)"', text)
     answer: dict[str, Any] = {"tag": tag.group(1) if tag else None, "cpu": round(result.cpu, 3)}
@@ -63,7 +63,7 @@ def ask_auditwheel(tools: Tools, wheel: Path) -> dict[str, Any]:
     return answer
 
 
-def ask_abi3audit(tools: Tools, wheel: Path) -> dict[str, Any]:
+def run_abi3audit(tools: Tools, wheel: Path) -> dict[str, Any]:
     result = run([*tools.command(ABI3AUDIT), "--strict", "--report", str(wheel)])
     answer: dict[str, Any] = {"status": result.status, "cpu": round(result.cpu, 3)}
     try:
@@ -86,7 +86,7 @@ def ask_abi3audit(tools: Tools, wheel: Path) -> dict[str, Any]:
     return answer
 
 
-def ask_contents(tools: Tools, wheel: Path) -> dict[str, Any]:
+def run_contents(tools: Tools, wheel: Path) -> dict[str, Any]:
     result = run([*tools.command(CONTENTS), "--no-config", str(wheel)])
     codes = sorted(set(re.findall(r"\.whl: (W\d+):", result.stdout)))
     answer: dict[str, Any] = {"codes": codes, "cpu": round(result.cpu, 3)}
@@ -95,15 +95,15 @@ def ask_contents(tools: Tools, wheel: Path) -> dict[str, Any]:
     return answer
 
 
-ASK: dict[str, Callable[[Tools, Path], dict[str, Any]]] = {
-    AUDITWHEEL: ask_auditwheel,
-    ABI3AUDIT: ask_abi3audit,
-    CONTENTS: ask_contents,
+RUN: dict[str, Callable[[Tools, Path], dict[str, Any]]] = {
+    AUDITWHEEL: run_auditwheel,
+    ABI3AUDIT: run_abi3audit,
+    CONTENTS: run_contents,
 }
 
 
 def concerns(tool: str, wheel: Path) -> bool:
-    """Is the tool for wheels with such tags?"""
+    """Whether the tool supports the tags of a wheel."""
     abi, platform = row_of(wheel)[1].split("-")[1:]
     if tool == AUDITWHEEL:
         return platform != "any"
@@ -111,7 +111,7 @@ def concerns(tool: str, wheel: Path) -> bool:
 
 
 def reference(args: argparse.Namespace) -> int:
-    """Runs every reference tool over the wheels that it has not judged yet."""
+    """Run every reference tool on the wheels without a cached answer."""
     tools = Tools(args.folder, args.tools)
     wheels = wheels_in(args.folder)
     digests = digests_of(args.folder, wheels)
@@ -129,7 +129,7 @@ def reference(args: argparse.Namespace) -> int:
 
 
 def keep(tools: Tools, tool: str, wheel: Path, path: Path) -> None:
-    answer = {"wheel": wheel.name, **ASK[tool](tools, wheel)}
+    answer = {"wheel": wheel.name, **RUN[tool](tools, wheel)}
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(f".{os.getpid()}")
     scratch.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
@@ -137,7 +137,7 @@ def keep(tools: Tools, tool: str, wheel: Path, path: Path) -> None:
 
 
 def digests_of(folder: Path, wheels: list[Path]) -> dict[str, str]:
-    """SHA-256 by file name; those of files that have not changed since are not computed again."""
+    """SHA-256 by file name. The hashes of unchanged files come from a cache."""
     store = folder / ".reference" / "digests.json"
     try:
         known = json.loads(store.read_text(encoding="utf-8"))
@@ -158,7 +158,7 @@ def digests_of(folder: Path, wheels: list[Path]) -> dict[str, str]:
 
 
 def answers(tools: Tools, tool: str, folder: Path) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Version of a tool and its kept answers by the wheel's file name."""
+    """The version of a tool, and its cached answers by the wheel's file name."""
     version = tools.version(tool)
     wheels = wheels_in(folder)
     digests, found = digests_of(folder, wheels), {}

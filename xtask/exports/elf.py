@@ -1,4 +1,4 @@
-"""Reads what an ELF file exports: its dynamic symbols with their versions.
+"""Reads the exports of an ELF file: its dynamic symbols with their versions.
 
 Source: the ELF gABI; symbol versions as in the LSB, "Symbol Versioning".
 """
@@ -14,14 +14,14 @@ DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_SONAME, DT_GNU_HASH = 1, 4, 5, 6, 1
 DT_VERSYM, DT_VERDEF, DT_VERDEFNUM = 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFD
 SHN_UNDEF = 0
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS, STT_GNU_IFUNC = 0, 1, 2, 5, 6, 10
-# What the loader binds to: `ALLOWED_STT` of glibc's `elf/dl-lookup.c`.
+# Symbol types that the loader binds: `ALLOWED_STT` of glibc's `elf/dl-lookup.c`.
 BINDABLE = {STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_TLS, STT_GNU_IFUNC}
-# Version index of the first version that a library defines. Indexes up to this one need no default.
+# Index of the first version that a library defines. References without a version bind up to this index, even if hidden.
 BASE_INDEX = 2
 
 
 class Definition(NamedTuple):
-    """One definition of a symbol. `version` is empty where it has none."""
+    """One definition of a symbol. `version` is empty if it has none."""
 
     name: str
     version: str
@@ -29,7 +29,7 @@ class Definition(NamedTuple):
     hidden: bool
 
     def binds_unversioned(self) -> bool:
-        """Does a reference without a version bind to this definition? (`check_match` of `elf/dl-lookup.c`)."""
+        """Whether a reference without a version binds to this definition (`check_match` of `elf/dl-lookup.c`)."""
         return self.index <= BASE_INDEX or not self.hidden
 
 
@@ -56,7 +56,7 @@ class _Reader:
         return struct.unpack_from(self.order + form, self.data, offset)
 
     def segments(self) -> list[tuple[int, int, int, int]]:
-        """Type, offset, address and size in the file of each segment."""
+        """Type, file offset, address and file size of each segment."""
         if self.is_64:
             start, (size, count) = self.unpack("Q", 32)[0], self.unpack("HH", 54)
         else:
@@ -78,7 +78,7 @@ class _Reader:
             for _, offset, start, length in loads:
                 if start <= address < start + length:
                     return address - start + offset
-            raise ValueError(f"no segment holds address {address:#x}")
+            raise ValueError(f"no segment contains the address {address:#x}")
 
         dynamic, needed = {}, []
         for kind, offset, _, length in segments:
@@ -105,7 +105,7 @@ class _Reader:
                 name, info, other, section, value, _ = self.unpack("IBBHQQ", symbols + 24 * number)
             else:
                 name, value, _, info, other, section = self.unpack("IIIBBH", symbols + 16 * number)
-            # Local, undefined, hidden and unallocated ones bind nothing.
+            # References do not bind to local, undefined, hidden and unallocated symbols.
             if section == SHN_UNDEF or info >> 4 == 0 or other & 3 in (1, 2) or info & 15 not in BINDABLE:
                 continue
             if value == 0 and section != 0xFFF1 and info & 15 != STT_TLS:
@@ -129,7 +129,7 @@ class _Reader:
     def symbol_count(self, dynamic: dict[int, int], offset_of) -> int:
         if DT_HASH in dynamic:
             at = offset_of(dynamic[DT_HASH])
-            # s390x and Alpha have 64-bit words there.
+            # 64-bit words on s390x and Alpha.
             wide = self.is_64 and self.unpack("H", 18)[0] in (22, 0x9026)
             return self.unpack("QQ" if wide else "II", at)[1]
         at = offset_of(dynamic[DT_GNU_HASH])

@@ -1,13 +1,13 @@
-"""The libraries, interpreters and systems that the tables are made from."""
+"""The libraries, interpreters and systems in the tables."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-# Debian's name of an architecture, and that of wheel tags.
+# Architectures: Debian's name and the name in wheel tags.
 ARCHES = {"amd64": "x86_64", "arm64": "aarch64"}
 
-# Suites by archive, oldest first, with the machines that are read.
+# Suites by archive, oldest first, with the architectures to read.
 SUITES = {
     "debian": {"bullseye": "amd64 arm64", "bookworm": "amd64 arm64", "trixie": "amd64 arm64", "sid": "amd64 arm64"},
     "ubuntu": {each: "amd64" for each in ("xenial", "bionic", "bionic-updates", "focal", "jammy", "noble", "questing", "resolute")},
@@ -15,13 +15,13 @@ SUITES = {
 
 
 class Library(NamedTuple):
-    """A library: its `DT_NEEDED` name, the packages that have it, and the prefix of its symbol versions."""
+    """A library: its `DT_NEEDED` name, its packages, and the prefix of its symbol versions."""
 
     name: str
     packages: str
-    # Empty: the library has none, or not for all; then its package's version counts.
+    # Empty if some symbols have no version: then the package's version counts.
     prefix: str = ""
-    # Its names, where machines differ.
+    # Its names if they depend on the architecture.
     sonames: tuple[str, ...] = ()
 
     def names(self) -> tuple[str, ...]:
@@ -51,11 +51,11 @@ LIBRARIES = [
                                     "ld-musl-x86_64.so.1", "ld-musl-aarch64.so.1")),
 ]
 
-# Where glibc's functions move to from its other libraries.
+# The library to which functions of glibc's other libraries moved.
 HOME = "libc.so.6"
 
-# musl 1.2.4 and later export no `open64`, but the loader finds `open` for it.
-# Source: musl 1.2.5, `ldso/dynlink.c`, `get_lfs64`, which takes names of at most 16 bytes.
+# musl 1.2.4 and later do not export `open64`, but the loader resolves it to `open`.
+# Source: musl 1.2.5, `ldso/dynlink.c`, `get_lfs64`, for names of at most 16 bytes.
 LFS64 = """
 aio_cancel aio_error aio_fsync aio_read aio_return aio_suspend aio_write alphasort creat fallocate fgetpos fopen freopen
 fseeko fsetpos fstat fstatat fstatfs fstatvfs ftello ftruncate ftw getdents getrlimit glob globfree lio_listio lockf lseek
@@ -64,7 +64,7 @@ pwritev readdir scandir sendfile setrlimit stat statfs statvfs tmpfile truncate 
 __xstat
 """.split()
 
-# Debian's musl adds BSD's `fts`; musl itself, and so Alpine, has none.
+# Debian adds BSD's `fts` to musl; Alpine does not.
 DEBIAN_ONLY = ("fts_children", "fts_close", "fts_open", "fts_read", "fts_set")
 
 # Interpreters: packages of executables and of `libpython`, by suite.
@@ -76,7 +76,7 @@ PYPY_SUITES = ("focal", "bullseye", "jammy", "bookworm", "noble", "trixie", "res
 
 
 def packages(suite: str) -> list[str]:
-    """The packages that are read in a suite, for each machine; not every suite has each one."""
+    """The packages to read in a suite. A suite may lack some of them."""
     libraries = [] if suite.endswith("-updates") else LIBRARIES
     names = [name for library in libraries for name in library.packages.split()]
     for version in PYTHON_PACKAGES.get(suite, "").split():

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes what system libraries and interpreters export: the tables in `policy/data/exports/`.
+"""Writes the exports of system libraries and interpreters to the tables in `policy/data/exports/`.
 
     refresh.py fetch POOL --debian URI --ubuntu URI    # downloads the packages with apt, and unpacks them
-    refresh.py build POOL                              # writes the tables from them
-    refresh.py check POOL                              # writes nothing, and fails if a table is out of date
+    refresh.py build POOL                              # writes the tables
+    refresh.py check POOL                              # fails if a table is out of date
 
-`POOL/SUITE/ARCH/PACKAGE/` holds each unpacked package, with its control files in `DEBIAN/`. Free-threaded interpreters,
-which no suite has, are read from `POOL/built/ARCH/VERSION/python`. Python 3.9, standard library only.
+`POOL/SUITE/ARCH/PACKAGE/` contains each unpacked package, with its control files in `DEBIAN/`. No suite has free-threaded
+interpreters: `POOL/built/ARCH/VERSION/python` is one. Python 3.9, standard library only.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from libraries import ARCHES, DEBIAN_ONLY, GLIBC, HOME, LFS64, LIBRARIES, SUITES
 
 DATA = Path(__file__).resolve().parent.parent / "crates/wheel-audit/src/policy/data/exports"
 HEAD = "# The tables of exports. Written by `xtask/exports/refresh.py`; do not edit.\n# Sources, packages of Debian and Ubuntu:\n"
-# The functions and data of an interpreter's API; modules that are linked in are no part of it.
+# The functions and data of an interpreter's API, without the init functions of built-in modules.
 API = re.compile(r"_?Py(?!Init_)\w+")
 
 
 def fetch(pool: Path, uris: dict[str, str]) -> None:
-    """Downloads the packages of every suite. Each suite has an apt of its own below `POOL/apt`."""
+    """Downloads the packages of every suite. apt has a separate configuration for each suite, in `POOL/apt`."""
     for archive, suites in SUITES.items():
         for suite, machines in suites.items():
             environment = apt_of(pool / "apt" / suite, f"{uris[archive]} {suite}", archive, machines.split())
@@ -42,11 +42,11 @@ def fetch(pool: Path, uris: dict[str, str]) -> None:
 
 
 def apt_of(root: Path, source: str, archive: str, machines: list[str]) -> dict[str, str]:
-    """The environment in which apt knows one suite and nothing of this system."""
+    """The environment variables for an apt that uses only one suite and no configuration of this system."""
     for folder in ("etc/apt/apt.conf.d", "etc/apt/preferences.d", "lists/partial", "cache/archives/partial", "dpkg"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "dpkg/status").touch()
-    # A machine that has no keys of the archive takes it as it is: nothing of it runs.
+    # Debian may lack Ubuntu's keys. No code of the packages runs.
     option = "" if archive == "debian" else "[trusted=yes] "
     parts = "main universe" if archive == "ubuntu" else "main"
     (root / "sources.list").write_text(f"deb {option}{source} {parts}\n")
@@ -85,19 +85,19 @@ def upstream(version: str) -> str:
 
 
 def natural(text: str) -> tuple[list[int], str]:
-    """Sorts by the numbers; the text settles ties, so that each run writes the same."""
+    """A sort key by the numbers, then by the text, so that the order is deterministic."""
     return [int(each) for each in re.findall(r"\d+", text)], text
 
 
 def introduced(package: Path) -> dict[str, str]:
-    """Since which upstream version the package's libraries have their unversioned symbols (`deb-symbols(5)`)."""
+    """The upstream version that introduced each unversioned symbol of the package (`deb-symbols(5)`)."""
     path = package / "DEBIAN/symbols"
     rows = re.findall(r"^ (\w+)@Base (\S+)", path.read_text(encoding="utf-8"), re.M) if path.exists() else []
     return {name: upstream(version) for name, version in rows}
 
 
 def shared_files(package: Path):
-    """The ELF files of a package that are linked or loaded by name."""
+    """The libraries of a package that programs link or load by name."""
     for path in sorted(package.rglob("*.so*")):
         is_aside = {"gconv", "audit", "glibc-hwcaps", "python3"} & set(path.parts)
         if path.is_file() and not path.is_symlink() and not is_aside:
@@ -107,16 +107,16 @@ def shared_files(package: Path):
 
 
 class Read:
-    """What the packages of a pool hold."""
+    """The content of a pool's packages."""
 
     def __init__(self, pool: Path) -> None:
         self.pool = pool
         self.sources: dict[str, set[str]] = defaultdict(set)
-        # The libraries that executables of CPython need, by glibc before and since it took them over.
+        # The libraries of glibc that CPython's executables need: `old_scope` before libdl moved into libc, `scope` since.
         self.scopes: dict[str, set[str]] = {}
 
     def libraries(self) -> dict[str, dict[str, list[tables.Snapshot]]]:
-        """The snapshots of each library by machine."""
+        """The snapshots of each library by architecture."""
         found: dict[str, dict[str, list[tables.Snapshot]]] = defaultdict(lambda: defaultdict(list))
         by_package = defaultdict(list)
         for library in LIBRARIES:
@@ -156,7 +156,7 @@ class Read:
         return found
 
     def add_scope(self, needed: list[str]) -> None:
-        """Keeps what every executable needs of glibc."""
+        """Keeps the libraries of glibc that every executable needs."""
         key = "old_scope" if "libdl.so.2" in needed else "scope"
         self.scopes[key] = self.scopes.get(key, set(GLIBC)) & set(needed)
 
@@ -190,7 +190,7 @@ def version_of(library: Library, read: elf.Elf, package_version: str) -> str:
 
 
 def written(pool: Path) -> dict[str, str]:
-    """The text of every file, by its name."""
+    """The text of every table by its file name."""
     read, files, rows = Read(pool), {}, []
     snapshots = read.libraries()
     spans: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
@@ -237,7 +237,7 @@ def adjust_musl(found: dict[str, dict[str, str]]) -> None:
 
 
 def row(name: str, fields: dict) -> str:
-    """An inline table of TOML."""
+    """A TOML inline table."""
     parts = [f"name = {json.dumps(name)}"]
     for key, value in sorted(fields.items()):
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""From the libraries of several systems to one table: since when, and until when, a library exports a symbol."""
+"""Merges the libraries of several systems into one table: the versions in which a library exports a symbol."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ NEVER = "-"
 
 
 class Snapshot(NamedTuple):
-    """A library of one system. `version` is the library's own, as a symbol version where it has any."""
+    """A library of one system. `version` is the library's, as a symbol version if it has any."""
 
     arch: str
     version: str
     definitions: list[Definition]
-    # Since when the library has a symbol that has no version: Debian's `.symbols`.
+    # The version that introduced each symbol without a version: Debian's `.symbols`.
     introduced: dict[str, str] = {}
 
 
 def order(version: str) -> tuple:
-    """Versions of one prefix compare by their numbers; those without numbers come last."""
+    """A sort key of versions: numbers first, then the prefix; versions without numbers come last."""
     prefix, _, rest = version.rpartition("_")
     numbers = tuple(int(each) for each in re.findall(r"\d+", rest))
     return (not re.fullmatch(r"[\d.]+", rest), numbers, prefix)
 
 
 def newest(versions: Iterable[str], of: str) -> str:
-    """The newest of the versions that have this prefix and a number."""
+    """The newest version with this prefix and a number."""
     return max((each for each in versions if re.fullmatch(re.escape(of) + r"_[\d.]+", each)), key=order)
 
 
 def spans(snapshots: list[Snapshot]) -> dict[str, str]:
-    """For each symbol `SINCE` or `SINCE..UNTIL`, as an unversioned reference finds it. One machine's snapshots."""
+    """`SINCE` or `SINCE..UNTIL` for each symbol and a reference without a version. One architecture's snapshots."""
     snapshots = sorted(snapshots, key=lambda each: order(each.version))
     seen: list[dict[str, list[Definition]]] = []
     for snapshot in snapshots:
@@ -46,7 +46,7 @@ def spans(snapshots: list[Snapshot]) -> dict[str, str]:
     for name in sorted(set().union(*seen)):
         binds = [any(each.binds_unversioned() for each in by_name.get(name, [])) for by_name in seen]
         if True not in binds and name not in seen[0]:
-            # Only for binaries that another library once served.
+            # Only binaries from before the symbol moved here bind it.
             continue
         first = binds.index(True) if True in binds else 0
         since = introduced(name, first, seen, snapshots)
@@ -56,21 +56,21 @@ def spans(snapshots: list[Snapshot]) -> dict[str, str]:
 
 
 def introduced(name: str, first: int, seen: list[dict[str, list[Definition]]], snapshots: list[Snapshot]) -> str:
-    """Since which version the library has a symbol that snapshot `first` is the first one to bind."""
+    """The version that introduced a symbol, which binds first in snapshot `first`."""
     nodes = sorted({each.version for each in seen[first][name]}, key=order)
     if first == 0 or name in seen[first - 1]:
-        # A definition that is hidden today was the default before.
+        # A hidden definition was the default in older versions.
         return nodes[0] or snapshots[first].introduced.get(name) or "0"
     if not nodes[0]:
         return snapshots[first].introduced.get(name) or snapshots[first].version
-    # A symbol that moved here from another library keeps its old versions for binaries that have them.
+    # A symbol that moved here from another library keeps its old versions for existing binaries.
     before = snapshots[first - 1].version
     later = [each for each in nodes if prefix(each) != prefix(before) or order(each) > order(before)]
     return later[0] if later else snapshots[first].version
 
 
 def moved(tables: dict[str, dict[str, str]], to: str) -> None:
-    """Ends a symbol's time in other libraries where it begins in library `to`, if no system between was read."""
+    """Ends a symbol's range in other libraries where it begins in library `to`, if the pool has no system in between."""
     for soname, found in tables.items():
         for name, value in found.items() if soname != to else ():
             since, _, until = value.partition("..")
@@ -80,7 +80,7 @@ def moved(tables: dict[str, dict[str, str]], to: str) -> None:
 
 
 def continued(by_arch: dict[str, dict[str, str]], newest_of: dict[str, str]) -> None:
-    """Adds to each machine what others have since a version that none of its systems was read in."""
+    """Copies symbols that are newer than all systems of an architecture from other architectures."""
     for arch, found in by_arch.items():
         for other, theirs in by_arch.items():
             if order(newest_of[other]) > order(newest_of[arch]):
@@ -91,7 +91,7 @@ def continued(by_arch: dict[str, dict[str, str]], newest_of: dict[str, str]) -> 
 
 
 def preceded(by_arch: dict[str, dict[str, str]], oldest_of: dict[str, str]) -> None:
-    """Takes from other machines since when a symbol is there that the oldest system of a machine has already."""
+    """Copies `SINCE` from other architectures for symbols that the oldest system of an architecture already has."""
     for arch, found in by_arch.items():
         for other, theirs in by_arch.items():
             for name, value in found.items() if order(oldest_of[other]) < order(oldest_of[arch]) else ():
@@ -105,7 +105,7 @@ def prefix(version: str) -> str:
 
 
 def merged(by_arch: dict[str, dict[str, str]], bases: dict[str, str]) -> list[str]:
-    """The lines of a table: `SYMBOL VALUE [ARCH=VALUE]...`, sorted by the bytes of the symbol."""
+    """The lines of a table, `SYMBOL VALUE [ARCH=VALUE]...`, sorted by the bytes of the symbol."""
     lines = []
     for name in set().union(*by_arch.values()):
         values = {arch: found.get(name, NEVER) for arch, found in by_arch.items()}
@@ -116,7 +116,7 @@ def merged(by_arch: dict[str, dict[str, str]], bases: dict[str, str]) -> list[st
 
 
 def raised(value: str, base: str) -> str:
-    """A value with its `SINCE` raised to the first version that a machine has."""
+    """A value with its `SINCE` raised to the first version on an architecture."""
     since, dots, until = value.partition("..")
     if base and value != NEVER and prefix(since) == prefix(base) and order(since) < order(base):
         since = base
@@ -124,14 +124,14 @@ def raised(value: str, base: str) -> str:
 
 
 def base_of(found: dict[str, str], of: str) -> str:
-    """The first version that a machine's library has."""
+    """The first version of the library on an architecture."""
     starts = {value.partition("..")[0] for value in found.values()}
     versions = [each for each in starts if re.fullmatch(re.escape(of) + r"_[\d.]+", each)]
     return min(versions, key=order, default="")
 
 
 def since_ever(by_arch: dict[str, dict[str, str]], ever: str) -> None:
-    """`0` for what the oldest system that was read has already."""
+    """Sets `SINCE` to `0` for symbols of the oldest system in the pool."""
     for found in by_arch.values():
         for name, value in found.items():
             since, dots, until = value.partition("..")

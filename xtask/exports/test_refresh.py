@@ -1,4 +1,4 @@
-"""Tests of the tables: `python3 -m unittest` in this folder. A C compiler makes the libraries that they read."""
+"""Tests of the tables: `python3 -m unittest` in this folder. Some compile libraries with the C compiler."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def snapshot(version: str, *definitions: Definition, **introduced: str) -> table
 
 
 class Spans(unittest.TestCase):
-    def test_the_oldest_version_counts_where_it_is_found(self):
+    def test_a_symbol_begins_with_its_oldest_version(self):
         memcpy = [defined("memcpy", "G_2.2.5", 2, True), defined("memcpy", "G_2.14")]
         self.assertEqual(tables.spans([snapshot("G_2.31", *memcpy)]), {"memcpy": "G_2.2.5"})
 
-    def test_a_symbol_that_is_hidden_ends(self):
+    def test_a_symbol_ends_when_it_is_hidden(self):
         before = snapshot("G_2.31", defined("xdr", "G_2.3.4"))
         after = snapshot("G_2.35", defined("xdr", "G_2.3.4", 5, True))
         self.assertEqual(tables.spans([after, before]), {"xdr": "G_2.3.4..G_2.35"})
 
-    def test_a_symbol_that_moves_here_begins_with_its_new_version(self):
+    def test_a_moved_symbol_begins_with_its_new_version(self):
         before = snapshot("G_2.31", defined("read", "G_2.2.5", 2))
         after = snapshot("G_2.36", *before.definitions, defined("dlopen", "G_2.2.5", 2, True), defined("dlopen", "G_2.34"))
         found = tables.spans([before, after])
@@ -46,7 +46,7 @@ class Spans(unittest.TestCase):
         tables.moved({"libc": found, "libdl": there}, "libc")
         self.assertEqual(there, {"dlopen": "G_2.2.5..G_2.34"})
 
-    def test_one_that_only_old_binaries_find_is_left_out(self):
+    def test_symbols_for_old_binaries_are_skipped(self):
         hidden = snapshot("G_2.36", defined("old", "G_2.4", 5, True))
         self.assertEqual(tables.spans([snapshot("G_2.31"), hidden]), {})
 
@@ -60,12 +60,12 @@ class Spans(unittest.TestCase):
 
 
 class Machines(unittest.TestCase):
-    def test_values_that_a_base_explains_are_not_repeated(self):
+    def test_values_implied_by_a_base_are_not_repeated(self):
         found = {"x86_64": {"a": "G_2.2.5", "b": "G_2.34"}, "aarch64": {"a": "G_2.17"}}
         bases = {"x86_64": "G_2.2.5", "aarch64": "G_2.17"}
         self.assertEqual(tables.merged(found, bases), ["a G_2.2.5", "b - x86_64=G_2.34"])
 
-    def test_what_no_system_of_a_machine_shows_comes_from_others(self):
+    def test_missing_values_come_from_other_architectures(self):
         found = {"x86_64": {"new": "G_2.42", "own": "G_2.30"}, "aarch64": {}}
         tables.continued(found, {"x86_64": "G_2.43", "aarch64": "G_2.41"})
         self.assertEqual(found["aarch64"], {"new": "G_2.42"})
@@ -142,9 +142,9 @@ class Libraries(Compiled):
 
 
 class ThisSystem(Compiled):
-    """The tables of glibc against the loader of this machine: one reference to each symbol."""
+    """Compares glibc's tables with the loader of this machine: one reference to each symbol."""
 
-    def test_the_loader_binds_what_the_tables_hold(self):
+    def test_the_loader_binds_the_symbols_of_the_tables(self):
         libc, _, version = os.confstr("CS_GNU_LIBC_VERSION").partition(" ")
         if libc != "glibc" or platform.machine() not in refresh.ARCHES.values():
             self.skipTest("no table for this machine")
@@ -154,7 +154,7 @@ class ThisSystem(Compiled):
                 name, common, *others = line.split(" ")
                 value = dict(each.split("=") for each in others).get(platform.machine(), common)
                 since, _, until = value.partition("..")
-                # Private symbols come and go without a version.
+                # Private symbols appear and disappear without a version.
                 if "PRIVATE" not in value:
                     is_there = value != "-" and is_at_most(since, version) and not (until and is_at_most(until, version))
                     expected[name] = expected.get(name, False) or is_there

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes `missing/packages.toml`: the system packages that hints name, from `packages.txt` and Debian's indexes,
-and checks the Debian packages of the audit's `system-libraries.toml` against them.
+"""Writes `missing/packages.toml`, the system packages for hints, from `packages.txt` and Debian's indexes. Also verifies
+the Debian packages in the audit's `system-libraries.toml`.
 
     refresh.py [--check] CONTENTS...
 
-`--check` writes nothing, and fails if the file is out of date. `CONTENTS` are the files `Contents-amd64` and
+`--check` writes nothing and fails if the file is out of date. `CONTENTS` are the files `Contents-amd64` and
 `Contents-all` of a Debian suite, unpacked or as `.gz`. Python 3.9, standard library only.
 """
 
@@ -26,7 +26,7 @@ HEAD = """\
 
 package = [
 """
-# A package with more names of one kind than this keeps the shortest ones.
+# Maximum number of names of one kind for a package. The shortest ones are kept.
 MOST = 20
 TRIPLET = "x86_64-linux-gnu"
 INCLUDE = re.compile(rf"usr/include/(?:{TRIPLET}/)?(.+)")
@@ -37,7 +37,7 @@ PROGRAM = re.compile(r"usr/bin/([^/]+)")
 
 
 def wanted() -> dict[str, tuple[list[str], str]]:
-    """The rows of `packages.txt` by the package that has the files, with the apt name."""
+    """The rows of `packages.txt` by the package with the files, and their apt name."""
     rows = {}
     for line in (HERE / "packages.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -48,7 +48,7 @@ def wanted() -> dict[str, tuple[list[str], str]]:
 
 
 def library_packages() -> dict[str, str]:
-    """The sonames of the audit's table, with the Debian package; empty where it names none."""
+    """The Debian package of each soname in the audit's table; empty if it has none."""
     rows = re.findall(r'soname = "([^"]+)"(?:, debian = "([^"]+)")?', LIBRARIES.read_text(encoding="utf-8"))
     return dict(rows)
 
@@ -73,7 +73,7 @@ def files_of(packages: set[str], indexes: list[str]) -> tuple[dict[str, list[str
 
 
 def headers_of(paths: list[str]) -> tuple[set[str], set[str]]:
-    """Headers as sources include them: below the system's folder, and below a folder that pkg-config adds."""
+    """Headers as sources include them: relative to the system's folder, and to a folder that pkg-config adds."""
     found, below = set(), set()
     for path in paths:
         include = INCLUDE.fullmatch(path)
@@ -86,7 +86,7 @@ def headers_of(paths: list[str]) -> tuple[set[str], set[str]]:
 
 
 def shortest_prefixes(headers: dict[str, set[str]]) -> dict[str, list[str]]:
-    """Each package's headers, cut after the first folder that no other package has."""
+    """Each package's headers, cut after the first folder that is unique to the package."""
     owners = defaultdict(set)
     for package, names in headers.items():
         for name in names:
@@ -124,7 +124,7 @@ def main(arguments: list[str]) -> int:
         if package not in (libraries[soname] or {""})
     }
     headers = {package: headers_of(files[package]) for package in rows}
-    # `#include <yaml.h>` means libyaml's, and not `yaml-cpp/yaml.h`.
+    # `#include <yaml.h>` means libyaml, not `yaml-cpp/yaml.h`.
     direct = set().union(*(found for found, _ in headers.values()))
     prefixes = shortest_prefixes({name: found | (below - direct) for name, (found, below) in headers.items()})
     lines = []

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Runs refresh.py with the Contents indexes of Debian 12. As root on Debian 12; installs what it needs.
-# `--check`: writes nothing, and fails if the data is out of date.
+# Runs refresh.py with the Contents indexes of Debian 12. Run it as root on Debian 12; it installs apt-file and python3.
+# `--check` writes nothing and fails if the data is out of date.
 set -eu
 cd "$(dirname "$0")"
 
 apt='apt-get -qq -o Acquire::Retries=5'
 $apt update
 $apt install --yes --no-install-recommends apt-file python3
-# With apt-file installed, apt fetches the Contents indexes, too.
+# With apt-file, `update` also fetches the Contents indexes.
 $apt update
 
 folder=$(mktemp -d)
