@@ -1,19 +1,17 @@
-"""A stand-in for the cache service of GitHub Actions, version 2, as far as BuildKit's client uses it.
+"""A fake of GitHub Actions' cache service, version 2, for BuildKit's client: cache_service.py FOLDER
 
-    cache_service.py FOLDER
+Listens on a free port of the loopback interface and prints the port. An entry belongs to the branch of the token that
+created it. A token's claim `ac` lists the branches that it can read, its own first, and the branch that it can write.
 
-listens on a free port of the loopback interface and prints the port. An entry belongs to the branch whose token
-made it. A token's claim `ac` lists the branches that it reads, its own first, and the one that it writes.
-
-FOLDER/mode, which a test may write at any time, holds one word:
-    works      everything works (also where there is no such file)
+FOLDER/mode contains one word; a test can change it at any time:
+    works      everything works (default)
     throttled  429 for each call
     expired    401 for each call
-    full       429 for each new entry, as GitHub answers beyond the quota
-    lost       the lists of layers are there, and the layers are not
-    broken     the lists are there, and each download of a layer ends early
+    full       429 for each new entry, like GitHub above the quota
+    lost       the lists of layers exist, but not the layers
+    broken     the lists exist, and each download of a layer ends early
 
-FOLDER/counts.json counts what was asked, after each request.
+FOLDER/counts.json contains the number of requests, updated after each one.
 """
 
 import base64
@@ -33,7 +31,7 @@ SERVICE = "/twirp/github.actions.results.api.v1.CacheService/"
 
 
 class Refused(Exception):
-    """An answer of the service that is no success."""
+    """An error of the service."""
 
     def __init__(self, status, code):
         super().__init__(code)
@@ -41,7 +39,7 @@ class Refused(Exception):
 
 
 class Cache:
-    """The entries, by branch, key and version, and what was asked of them."""
+    """The entries by branch, key and version, and the numbers of requests."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -66,7 +64,7 @@ class Cache:
             os.replace(new, self.folder / "counts.json")
 
     def create(self, scopes, key, version):
-        """Reserves an entry of the branch that the token writes; the identifier of its blob."""
+        """Reserves an entry of the branch that the token can write; returns the identifier of its blob."""
         branch = next((name for name, permission in scopes if permission & WRITE), None)
         if branch is None:
             raise Refused(403, "permission_denied")
@@ -97,7 +95,7 @@ class Cache:
         return entry["blob"]
 
     def find(self, scopes, keys, version):
-        """The newest entry that begins with the first key that has one, in the token's order of branches."""
+        """The newest entry of the first key prefix with entries, in the token's order of branches."""
         with self.lock:
             for branch, permission in scopes:
                 if not permission & READ:
@@ -119,13 +117,13 @@ class Cache:
 
 
 def kind(key):
-    """`layer`, or `list of SCOPE`: BuildKit keeps a list of the layers of each scope."""
+    """`layer`, or `list of SCOPE`: BuildKit stores a list of layers for each scope."""
     found = re.fullmatch(r"index-(.*)-1-[0-9a-f]{8}(#[0-9]*)?", key)
     return f"list of {found[1]}" if found else "layer"
 
 
 def scopes_of(header):
-    """The branches of a bearer's token, its own first, each with its permission."""
+    """The branches of a token, its own first, each with its permission."""
     try:
         payload = header.removeprefix("Bearer ").split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -142,7 +140,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
-        """Says nothing: the counts say it."""
+        """Logs nothing: counts.json has the requests."""
 
     @property
     def cache(self):
@@ -162,7 +160,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         given = dict(headers)
         given.setdefault("Content-Length", str(len(body)))
-        # The client of block blobs reads these of each answer.
+        # The client of block blobs requires these headers.
         given.setdefault("x-ms-request-id", "1")
         given.setdefault("ETag", '"1"')
         given.setdefault("Last-Modified", self.date_time_string())
@@ -262,7 +260,7 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """A client that closes its connection early is no error of the service."""
+        """Ignores a client that closes its connection early."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
