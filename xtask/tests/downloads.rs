@@ -1,4 +1,4 @@
-//! The table of downloads in the documentation, against the numbers in the sources.
+//! Compares the table of downloads in the documentation with the numbers in the sources.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use camino::Utf8Path;
@@ -8,7 +8,7 @@ fn read(path: &str) -> String {
     fs_err::read_to_string(root.join(path)).unwrap()
 }
 
-/// The number that follows `before` in the file at `path`.
+/// The number after `before` in the file at `path`.
 fn number(path: &str, before: &str) -> usize {
     let text = read(path);
     let (_, rest) = text.split_once(before).unwrap();
@@ -16,14 +16,14 @@ fn number(path: &str, before: &str) -> usize {
     digits.parse().unwrap()
 }
 
-/// How many numbers the tuple or list after `before` has.
+/// The number of items in the tuple or list after `before`.
 fn length(path: &str, before: &str) -> usize {
     let text = read(path);
     let (_, rest) = text.split_once(before).unwrap();
     rest.split([')', ']']).next().unwrap().split(',').filter(|it| !it.trim().is_empty()).count()
 }
 
-/// The first number in the column `Tries` of the row about `what`.
+/// The first number in the column `Tries` of the row `what`.
 fn documented(what: &str) -> usize {
     let text = read("docs/hosted-ci.md");
     let (_, table) = text.split_once("| What | By | Tries | Timeout |\n").unwrap();

@@ -1,4 +1,4 @@
-//! What hosted services read, against what it repeats from other files.
+//! Compares the files that hosted services read with the files whose values they repeat.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
@@ -85,7 +85,7 @@ fn each_shipped_wheel_has_a_row_that_says_what_was_seen_of_it() {
     for row in &listed {
         let how = row[4].split(", ").next().unwrap();
         assert!(["`ci`", "`ci --full`", "by hand", "never run"].contains(&how), "{row:?}");
-        // An emulated build is none of the native machine's that the workflow asks for.
+        // The workflow uses native machines, so that no build is emulated.
         let is_foreign = row[1] != "linux/amd64" && how != "never run";
         assert_eq!(row[4].contains("emulated"), is_foreign, "{row:?}");
     }

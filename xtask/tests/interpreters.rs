@@ -1,4 +1,4 @@
-//! The table of docs/interpreters.md against wheels.toml, uv's own list and the pinned archives.
+//! Compares the table in docs/interpreters.md with wheels.toml, uv's own list and the pinned archives.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../crates/wheel-build/tests/common/skip.rs"]
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use skip::unless_skipped;
 
-/// What `fixtures/uv_pythons.py` prints: the version of uv, then `TAG ARCH LIBC VERSION` lines.
+/// The output of `fixtures/uv_pythons.py`: the version of uv, then lines `TAG ARCH LIBC VERSION`.
 const MANAGED: &str = include_str!("fixtures/uv-pythons.txt");
 const ARCHES: [&str; 2] = ["aarch64", "x86_64"];
 
@@ -21,7 +21,7 @@ fn words(value: &toml::Value) -> impl Iterator<Item = &str> {
     value.as_array().unwrap().iter().map(|word| word.as_str().unwrap())
 }
 
-/// The rows of the table with this head, of three columns.
+/// The rows of the table with this head of three columns.
 fn rows(head: &str) -> Vec<[String; 3]> {
     let document = text("docs/interpreters.md");
     let (_, table) = document.split_once(head).unwrap();
@@ -40,7 +40,7 @@ fn is_managed(python: &str, libc: &str) -> bool {
     ARCHES.iter().all(|arch| MANAGED.lines().any(|it| it.starts_with(&line(arch))))
 }
 
-/// Whether an archive of upstream's is pinned for all architectures.
+/// Whether an upstream archive is pinned for all architectures.
 fn is_pinned(python: &str, libc: &str) -> bool {
     let pins: serde_json::Value =
         serde_json::from_str(&text("docker/python-sources.json")).unwrap();

@@ -1,4 +1,4 @@
-//! How the source hangs together: what ARCHITECTURE.md says of modules, as far as imports show it.
+//! Verifies ARCHITECTURE.md's rules for modules, as far as imports show.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
@@ -8,7 +8,7 @@ use std::path::Path;
 use camino::Utf8Path;
 use walkdir::WalkDir;
 
-/// Modules that start no process and print nothing, and what they therefore do without.
+/// Modules that start no process and print nothing, and the names that they must not use.
 const PURE: [&str; 11] = [
     "wheel-audit/wheel",
     "wheel-audit/elf",
@@ -24,7 +24,7 @@ const PURE: [&str; 11] = [
 ];
 const IMPURE: [&str; 6] = ["exec", "engine", "pipeline", "commands", "ship", "cli"];
 
-/// Where the sources are.
+/// The folders of the sources.
 const CRATES: [(&str, &str); 3] = [
     ("wheel-audit", "crates/wheel-audit/src"),
     ("wheel-build", "crates/wheel-build/src"),
@@ -57,11 +57,11 @@ fn files() -> Vec<(String, String, String)> {
     sources.map(read).filter(|file| !is_test(file)).collect()
 }
 
-/// The first names of all paths that begin with `start`, be they in braces.
+/// The first names of all paths that begin with `start`, including those in braces.
 fn roots(code: &str, start: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices(start) {
-        // `super::super::x` is another module's.
+        // `super::super::x` is in another module.
         if code[..at].ends_with("super::") || code[..at].ends_with(char::is_alphanumeric) {
             continue;
         }
@@ -112,11 +112,11 @@ fn pure_modules_import_nothing_that_acts() {
     }
 }
 
-/// What the standard library or a crate has for some systems only.
+/// Names of the standard library or of a crate that exist only on some systems.
 const NOT_EVERYWHERE: [&str; 8] =
     ["os::unix", "os::linux", "os::fd", "os::windows", "rustix", "libc::", "nix::", "/proc/self"];
 
-/// Whether `word` begins in `code` where no longer word does.
+/// Whether `word` begins in `code` at the start of a word.
 fn has_word(code: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| !code[..at].ends_with(is_part))
@@ -132,7 +132,7 @@ fn one_module_of_a_crate_calls_what_not_every_system_has() {
             }
         }
     }
-    // What macOS lacks, and ways around this test.
+    // Features that macOS lacks, and imports that would bypass this test.
     for (folder, _, code) in files().into_iter().filter(|(_, name, _)| name == "sys") {
         for word in ["memfd", "TMPFILE", "/proc/", "openat2", "pidfd", "target_os", "cfg!"] {
             assert!(!code.contains(word), "{folder}/sys.rs has `{word}`");
@@ -149,7 +149,7 @@ fn no_files_of_a_folder_import_each_other_in_a_circle() {
         }
     }
     for (folder, mut imports) in folders {
-        // What imports none of those that are left is no part of a circle.
+        // A module that imports none of the remaining ones is in no cycle.
         loop {
             let left: BTreeSet<String> = imports.keys().cloned().collect();
             let before = imports.len();
@@ -174,7 +174,7 @@ fn a_clone_with_windows_line_endings_switched_on_gets_none() {
     };
     git(&["init", "--quiet"]);
     git(&["config", "core.autocrlf", "true"]);
-    // A checkout of the files as they are here, with the attributes that a clone would have.
+    // A copy of the current files, with the attributes of a clone.
     let names = [".gitattributes", "scripts/build.sh", "docker/justfile", "xtask/src/main.rs"];
     for name in names {
         let place = Utf8Path::from_path(dir.path()).unwrap().join(name);

@@ -36,7 +36,7 @@ fn each_protection_has_a_test_that_exists() {
     assert!(tests > 25, "the tables were read: {tests}");
 }
 
-/// Steps that have a network, and run no code of a package or are what `network = true` asks for.
+/// Steps with a network. They run no code of a package, or `network = true` requests it.
 const CONNECTED: [&str; 18] = [
     "base",
     "before-run-online",

@@ -1,4 +1,4 @@
-//! The systems of this repository's own `wheels.toml`: what would be built in each, without an engine.
+//! The systems of this repository's `wheels.toml`: the builds of each, without an engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../crates/wheel-build/tests/common/mod.rs"]
@@ -51,7 +51,7 @@ fn a_pinned_image_is_built_in_by_its_digest() {
     for target in config["target"].as_array().unwrap() {
         let (name, image) = (target["name"].as_str().unwrap(), target["image"].as_str().unwrap());
         let Some(pins) = target.get("digest") else {
-            assert_eq!(name, "debian11", "no public list had a digest of it");
+            assert_eq!(name, "debian11", "no public list has its digest");
             continue;
         };
         for platform in ["linux/amd64", "linux/arm64"] {

@@ -1,4 +1,4 @@
-//! The workflows hold no logic of their own.
+//! The workflows contain no logic.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use camino::Utf8Path;
@@ -10,20 +10,20 @@ fn workflows() -> Vec<(String, String)> {
     names.iter().map(|&name| (name.to_owned(), text(name).unwrap())).collect()
 }
 
-/// The values of all lines `key: value` of a workflow, also of those that begin a list item.
+/// The values of all lines `key: value` of a workflow, including those that begin a list item.
 fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
     let line = |line: &'a str| line.trim_start().trim_start_matches("- ").strip_prefix(key);
     text.lines().filter_map(line).map(str::trim).collect()
 }
 
-/// Whether a step is one command that has its tests elsewhere.
+/// Whether a step is one command that has tests elsewhere.
 fn is_command(run: &str) -> bool {
     let starts =
         ["cargo xtask ", "rustup toolchain install ", "sh xtask/system-packages/refresh.sh "];
     starts.iter().any(|start| run.starts_with(start))
 }
 
-/// Where a job finds the program that the job `tool` compiled.
+/// The path of the program that the job `tool` compiled.
 const TOOL: &str = "target/tool/xtask";
 
 #[test]
@@ -69,7 +69,7 @@ fn one_job_compiles_and_the_others_use_its_program() {
             assert!(job.find("path: target/tool\n") < job.find(TOOL), "{name}");
         }
     }
-    // A program for each machine that the plan may name.
+    // A program for each machine that the plan can name.
     assert!(text.contains("label: [ubuntu-24.04, ubuntu-24.04-arm]\n"), "{text}");
 }
 
@@ -139,7 +139,7 @@ fn a_failed_build_stops_no_release_that_collect_allows() {
     let (_, text) = workflows().pop().unwrap();
     let jobs: std::collections::BTreeMap<_, _> = jobs(&text).into_iter().collect();
     assert!(jobs["build"].contains("continue-on-error: ${{ !matrix.required }}"));
-    // Without a status function, a condition asks `success()` of every job before, not only of those in `needs`.
+    // Without a status function, a condition requires `success()` of every earlier job, not only of those in `needs`.
     for (job, before) in [
         ("collect", "build"),
         ("release", "collect"),
@@ -242,7 +242,7 @@ fn the_tool_names_neither_its_first_user_nor_files_of_this_repository() {
         let path = Utf8Path::from_path(file.path()).unwrap();
         let is_text = ["rs", "py", "sh", "yml", "toml", "txt", "hcl", "wheels"]
             .contains(&path.extension().unwrap_or_default());
-        // The layout of a clone is in one file, and these requirements are this repository's.
+        // One file has the layout of a clone, and these requirements belong to this repository.
         let is_own = ["src/clone.rs", "src/init/tool.rs", "docker/build-requirements.txt"];
         let is_test = path.file_stem().is_some_and(|stem| stem.ends_with("tests"));
         let is_left_out = is_test || is_own.iter().any(|own| path.ends_with(own));

@@ -1,4 +1,4 @@
-//! Three packages adopt the tool by `cargo xtask init` and nothing else, and are built and proved.
+//! Three packages adopt the tool with only `cargo xtask init`. Their wheels build and pass the tests.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, \"_speed\", NULL, -1,
 PyMODINIT_FUNC PyInit__speed(void) { return PyModule_Create(&module); }
 ";
 
-/// The same in Rust, as a module of that name.
+/// The same function in Rust, as a module of that name.
 fn rust(module: &str) -> String {
     format!(
         "use pyo3::prelude::*;\n#[pyfunction]\nfn answer() -> u32 {{ 42 }}\n#[pymodule]\n\
@@ -23,7 +23,7 @@ fn rust(module: &str) -> String {
     )
 }
 
-/// A crate's manifest for such a module.
+/// The manifest of a crate for this module.
 fn manifest(module: &str, edition: &str) -> String {
     format!(
         "[package]\nname = \"{}\"\nversion = \"1.0.0\"\n{edition}\n[lib]\nname = \"{module}\"\n\
@@ -40,7 +40,7 @@ pub(crate) fn pyproject(requires: &str, backend: &str, rest: &str) -> String {
     )
 }
 
-/// A git repository with these files, which has adopted the tool; `more` are arguments of `init`.
+/// A git repository with these files that adopted the tool. `more` are arguments of `init`.
 pub(crate) fn adopted(files: &[(&str, String)], more: &[&str]) -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap().join("demo");
@@ -59,7 +59,7 @@ pub(crate) fn adopted(files: &[(&str, String)], more: &[&str]) -> (tempfile::Tem
     (dir, root)
 }
 
-/// Runs xtask; its two outputs.
+/// Runs xtask; returns its two outputs.
 #[track_caller]
 pub(crate) fn run(workspace: &Utf8Path, args: &[&str], code: i32) -> (String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -67,7 +67,7 @@ pub(crate) fn run(workspace: &Utf8Path, args: &[&str], code: i32) -> (String, St
     ran(&command.output().unwrap(), code)
 }
 
-/// Builds the wheel for debian:12, with no further edit; what the smoke test imported.
+/// Builds the wheel for debian:12 without further edits; returns the imports of the smoke test.
 #[track_caller]
 fn imported(root: &Utf8Path) -> Vec<String> {
     run(root, &["wheels", "debian:12", "linux/amd64", "--python", "cp311"], 0);
@@ -93,7 +93,7 @@ fn a_package_of_setuptools_and_c_is_adopted_and_built() {
         &[],
     );
     assert_eq!(imported(&root), ["demo._speed"]);
-    // By cargo itself, in a folder of its own.
+    // cargo runs xtask in its own folder.
     let cargo = Command::new(env!("CARGO"))
         .args(["xtask", "verify", "--json"])
         .current_dir(&root)
@@ -107,7 +107,7 @@ fn a_package_of_setuptools_and_c_is_adopted_and_built() {
     run(&root, &["workflow", "check"], 0);
 }
 
-/// A lock file for the workspace that `xtask/` has joined, as cargo writes it here.
+/// The lock file of the workspace that `xtask/` joined, as cargo writes it here.
 #[cfg(feature = "e2e-full")]
 fn lock(root: &Utf8Path) {
     sh("cargo", &["generate-lockfile", "--manifest-path", root.join("Cargo.toml").as_str()]);
@@ -136,7 +136,7 @@ fn a_package_of_maturin_whose_workspace_has_xtask_as_a_member_is_built_with_its_
     assert_eq!(imported(&root), ["demo.demo"]);
 }
 
-/// The workspace is in `folder`, with the crate in its folder `inner`.
+/// The workspace is in `folder`, and the crate in its folder `inner`.
 fn setuptools_rust(
     folder: &str,
     inner: &str,

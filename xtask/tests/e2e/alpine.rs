@@ -1,5 +1,4 @@
-//! Alpine, whose packages no machine that tests this project reaches: its scripts with the tools that
-//! it has.
+//! Alpine's scripts, with busybox and a fake apk: test machines do not reach Alpine's packages.
 
 use crate::workspace::run_in_debian_12;
 

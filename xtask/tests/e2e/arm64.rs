@@ -1,9 +1,9 @@
-//! Emulated platforms, for which an emulator is needed: `cargo xtask setup --emulate arm64`. Interpreters take
-//! minutes each: `cargo xtask ci --full`.
+//! Emulated platforms. Require an emulator: `cargo xtask setup --emulate arm64`. Interpreters take minutes each:
+//! `cargo xtask ci --full`.
 
 use crate::workspace::Workspace;
 
-/// A package with a C and a C++ extension that include what such code includes.
+/// A package with a C and a C++ extension that include common headers.
 fn lay_out(root: &camino::Utf8Path) {
     let pyproject = "[build-system]\nrequires = [\"setuptools>=77\"]\n\
         build-backend = \"setuptools.build_meta\"\n\
@@ -38,7 +38,7 @@ fn lay_out(root: &camino::Utf8Path) {
         .unwrap();
 }
 
-/// Has wheels of `w` built whatever the engine has cached: what a step says is heard once.
+/// Makes the wheels of `w` build again, because cached steps print nothing.
 fn build_anew(w: &Workspace) {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     w.replace("scripts/build.sh", |text| format!("{text}# {now}\n"));
@@ -51,13 +51,13 @@ fn autobahn_is_built_for_arm64_in_debian_12_and_runs_there() {
     build_anew(&w);
     let (stdout, stderr) = w.run(&["wheels", "debian:12", "linux/arm64", "--python", "cp311"], 0);
     assert!(stdout.contains("passed"), "{stdout}");
-    // Its compiler has a patch that the cross compilers lack.
+    // Debian 12's compiler has a patch that the cross compilers lack.
     assert!(stderr.contains("not accelerated, this wheel"), "{stderr}");
     let name = "autobahn-26.10.2-cp311-cp311-manylinux_2_36_aarch64.whl";
     assert_eq!(w.wheels("debian12-arm64"), [name]);
 }
 
-/// A workspace with a package for arm64 in Debian 13, whose compilers native ones can stand in for.
+/// A workspace with a package for arm64 in Debian 13, whose compilers native ones can replace.
 fn twofold() -> Workspace {
     let toml = "[source]\npath = \".\"\n[build]\npythons = [\"cp313\"]\nproviders = [\"distro\"]\n\
         [check]\nnative = true\nimports = [\"plain\", \"templated\"]\n\
@@ -70,7 +70,7 @@ fn twofold() -> Workspace {
     w
 }
 
-/// Builds the wheel of [`twofold`]; its bytes, and whether native programs compiled it.
+/// Builds the wheel of [`twofold`]; returns its bytes, and whether native programs compiled it.
 fn build_twofold(w: &Workspace, options: &[&str]) -> (Vec<u8>, bool) {
     let words = [&["wheels", "debian:13", "linux/arm64", "--force"], options].concat();
     let (_, stderr) = w.run(&words, 0);
@@ -86,7 +86,7 @@ fn acceleration_changes_no_byte_of_a_wheel() {
     build_anew(&w);
     let (accelerated, native) = build_twofold(&w, &[]);
     assert!(native);
-    // Only this step is emulated: installing Debian's compilers under emulation takes minutes.
+    // Emulate only this step, because installing Debian's compilers under emulation takes minutes.
     w.replace("scripts/build.sh", |text| {
         let emulated = text.replace("if [ -e /xtask-native/accelerate.sh ]", "if false");
         assert_ne!(emulated, text);
@@ -134,7 +134,7 @@ fn an_interpreter_that_native_programs_do_not_compile_is_compiled_under_emulatio
     let w = Workspace::new(|toml| {
         toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
     });
-    // A source archive that knows which of both it meets, and is no interpreter.
+    // A fake source archive that detects whether a native or an emulated compiler runs.
     let archive = "mkdir -p /tmp/fake/python && cd /tmp/fake || exit 1\n\
         cat >python/configure <<'EOF'\n\
         case ${CONFIG_SHELL:-} in ?*) echo 'error: not with native programs' >&2; exit 1 ;; esac\n\

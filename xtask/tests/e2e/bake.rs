@@ -1,4 +1,4 @@
-//! The bake file as its own tool reads it: no engine is asked.
+//! buildx reads the bake file, without an engine.
 
 use std::process::Command;
 
@@ -60,7 +60,7 @@ fn the_network_of_the_machine_reaches_every_target_and_changes_nothing_else() {
             .unwrap();
         let whole: Value = serde_json::from_str(&ran(&output, 0).0).unwrap();
         let mut with = whole["target"][target].clone();
-        // Newer clients show it.
+        // Newer clients print it.
         with.as_object_mut().unwrap().remove("network");
         assert_eq!(with, print(target, &[]), "{target}");
     }

@@ -1,9 +1,9 @@
-//! Provider `image`: the interpreter of a base image. `fixtures/providers.sh` has the other layouts.
+//! Provider `image`: the interpreter of a base image. `fixtures/providers.sh` tests the other layouts.
 
 use crate::workspace::{Workspace, sh};
 
-/// Debian 12 in the layout of the images of manylinux: an interpreter below `/opt/_internal`, a link to it,
-/// compilers in a folder that `PATH` names, and neither `python3` nor a compiler anywhere else.
+/// Debian 12 in the layout of manylinux images: an interpreter below `/opt/_internal`, a link to it, compilers in a
+/// folder on `PATH`, and no other `python3` or compiler.
 const MANYLINUX: &str = r"ENV home=/opt/_internal/cpython-3.11.2
 RUN rm -rf /opt/python /opt/toolchain /usr/local/bin/* /usr/local/lib/python3* \
  && mkdir -p $home/bin $home/lib/python3 $home/include /opt/python /opt/rh/root/usr/bin \
@@ -15,11 +15,11 @@ RUN rm -rf /opt/python /opt/toolchain /usr/local/bin/* /usr/local/lib/python3* \
 ENV PATH=/opt/rh/root/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ";
 
-/// An image of the user's own, removed at the end.
+/// The user's own image, removed at the end.
 struct Image(&'static str);
 
 impl Image {
-    /// Makes the image `name` of `base`.
+    /// Creates the image `name` from `base`.
     fn make(name: &'static str, base: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let dockerfile = format!("FROM {base}\n{MANYLINUX}");
@@ -50,7 +50,7 @@ fn base() -> String {
 fn a_wheel_is_built_and_tested_with_the_interpreter_of_a_manylinux_image() {
     let image = Image::make("localhost/manylinux_fixture:1", &base());
     let w = Workspace::of_package(MARKUPSAFE, "imports = [\"markupsafe._speedups\"]");
-    // No word in wheels.toml of the image or of its interpreters; nothing is installed in it.
+    // wheels.toml does not mention the image or its interpreters, and nothing is installed in it.
     w.replace("scripts/packages.sh", |text| {
         text.replace("pkg_refresh() {", "pkg_refresh() {\n    return 1")
     });

@@ -37,7 +37,7 @@ fn autobahn_is_built_in_debian_12_and_a_second_run_does_nothing() {
     let names =
         ["SHA256SUMS", "audit.json", wheel, &bom, &provenance, "build-info.json", "build-info.txt"];
     assert_eq!(paths, names.map(|name| format!("debian12-amd64/{name}")), "defect 12");
-    // Defect 1: the export holds the wheel, metadata and nothing else.
+    // Defect 1: the export contains only the wheel and metadata.
     let built = w.root.join("target/xtask/jobs/debian12-amd64-cp311/built");
     let mut exported: Vec<_> = fs_err::read_dir(built)
         .unwrap()

@@ -158,13 +158,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status, body=b"", headers=()):
         self.send_response(status)
-        given = dict(headers)
-        given.setdefault("Content-Length", str(len(body)))
+        fields = dict(headers)
+        fields.setdefault("Content-Length", str(len(body)))
         # The client of block blobs requires these headers.
-        given.setdefault("x-ms-request-id", "1")
-        given.setdefault("ETag", '"1"')
-        given.setdefault("Last-Modified", self.date_time_string())
-        for name, value in given.items():
+        fields.setdefault("x-ms-request-id", "1")
+        fields.setdefault("ETag", '"1"')
+        fields.setdefault("Last-Modified", self.date_time_string())
+        for name, value in fields.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":

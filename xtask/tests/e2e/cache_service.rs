@@ -1,4 +1,4 @@
-//! The stand-in for GitHub's cache service (`cache_service.py`), and the programs that speak its protocol.
+//! A fake of GitHub's cache service (`cache_service.py`), and the programs that use its protocol.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -13,9 +13,9 @@ use crate::common::skip::unless_skipped;
 use crate::second::may_start_engines;
 use crate::workspace::sh;
 
-/// The branch whose caches every run reads.
+/// The branch whose caches every run can read.
 pub(crate) const MAIN: &str = "refs/heads/main";
-/// A pull request, which reads its own caches and those of [`MAIN`].
+/// A pull request, which can read its own caches and those of [`MAIN`].
 pub(crate) const PULL_REQUEST: &str = "refs/pull/1/merge";
 
 /// The service on a free port of the loopback interface, stopped at the end.
@@ -40,18 +40,18 @@ impl CacheService {
         Self { child, port: port.trim().to_owned(), folder, _dir: dir }
     }
 
-    /// From now on the service answers as `mode` says.
+    /// Changes the answers of the service to `mode`.
     pub(crate) fn set(&self, mode: &str) {
         fs_err::write(self.folder.join("mode"), mode).unwrap();
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub(crate) fn counts(&self) -> Counts {
         let text = fs_err::read(self.folder.join("counts.json"));
         Counts(text.map(|text| serde_json::from_slice(&text).unwrap()).unwrap_or_default())
     }
 
-    /// The environment of a build step whose run is for `branch`.
+    /// The environment of a build step in a run for `branch`.
     pub(crate) fn environment(&self, branch: &str) -> [(&'static str, String); 3] {
         [
             ("ACTIONS_CACHE_SERVICE_V2", "true".to_owned()),
@@ -60,7 +60,7 @@ impl CacheService {
         ]
     }
 
-    /// The service is gone: nobody listens any more.
+    /// Stops the service.
     pub(crate) fn stop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -74,7 +74,7 @@ impl Drop for CacheService {
     }
 }
 
-/// What the service counted.
+/// The service's counts of requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts(BTreeMap<String, u64>);
 
@@ -83,13 +83,13 @@ impl Counts {
         self.0.get(what).copied().unwrap_or_default()
     }
 
-    /// How much `what` grew since `earlier`.
+    /// The increase of `what` since `earlier`.
     pub(crate) fn since(&self, earlier: &Self, what: &str) -> u64 {
         self.of(what) - earlier.of(what)
     }
 }
 
-/// A token for a run of `branch`: only its claims are read.
+/// A token for a run of `branch`. The client reads only its claims.
 fn token(branch: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let mut access = vec![serde_json::json!({ "Scope": branch, "Permission": 3 })];
@@ -103,23 +103,23 @@ fn token(branch: &str) -> String {
     format!("{}.{}.{}", part(&head), part(&claims), BASE64_URL_SAFE_NO_PAD.encode("none"))
 }
 
-/// An engine, a client and a buildx that speak the second version of the protocol.
+/// An engine, a client and a buildx that support the second version of the protocol.
 pub(crate) struct Programs {
     pub(crate) dockerd: String,
-    /// What goes before `PATH`, and the client's configuration.
+    /// The prefix of `PATH`, and the client's configuration.
     client: Option<(Utf8PathBuf, Utf8PathBuf)>,
 }
 
 impl Programs {
-    /// [`Self::find`]; where no engine can start or none speaks the protocol, the test reports that it skips.
+    /// Like [`Self::find`]; reports a skipped test if no engine can start or none supports the protocol.
     pub(crate) fn find_or_skip() -> Option<Self> {
         let programs = may_start_engines().then(Self::find)?;
         unless_skipped(programs.is_some(), "no engine that speaks the cache's protocol");
         programs
     }
 
-    /// The machine's own where they are new enough, else those of a newer Debian, unpacked below `target/`; `None`
-    /// where no Debian archive is known.
+    /// The machine's programs if they are new enough, else those of a newer Debian, unpacked below `target/`. `None`
+    /// if no Debian archive is known.
     fn find() -> Option<Self> {
         let own = Command::new("dockerd").arg("--version").output().ok();
         let own = own.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
@@ -145,25 +145,25 @@ impl Programs {
         })
     }
 
-    /// Lets `command` use the client and its buildx.
+    /// Makes `command` use the client and its buildx.
     pub(crate) fn apply(&self, command: &mut Command) {
         command.envs(self.environment(&std::env::var("PATH").unwrap_or_default()));
     }
 
-    /// The variables by which a command whose `PATH` is `path` uses them.
+    /// The variables for a command whose `PATH` is `path`.
     pub(crate) fn environment(&self, path: &str) -> Vec<(&'static str, String)> {
         let Some((programs, config)) = &self.client else { return Vec::new() };
         vec![("PATH", format!("{programs}:{path}")), ("DOCKER_CONFIG", config.to_string())]
     }
 }
 
-/// The first number in what `dockerd --version` prints.
+/// The first number in the output of `dockerd --version`.
 fn major(text: &str) -> u32 {
     let digits = text.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty());
     digits.and_then(|part| part.parse().ok()).unwrap_or_default()
 }
 
-/// Empties the engine at `host`: no layer, no image.
+/// Removes all layers and images of the engine at `host`.
 pub(crate) fn empty(host: &str) {
     sh("docker", &["--host", host, "builder", "prune", "--all", "--force"]);
     sh("docker", &["--host", host, "system", "prune", "--all", "--force"]);

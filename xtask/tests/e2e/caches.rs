@@ -1,11 +1,11 @@
-//! What the scripts keep between steps, when it is old, damaged or written by several at once.
+//! The caches of the scripts between steps: old, damaged, or written by several steps at once.
 
 use crate::workspace::{repository, run_in_debian_12, sh};
 
 #[test]
 fn what_is_kept_between_steps_may_be_old_damaged_or_written_at_once() {
     let fixture = include_str!("../fixtures/caches.sh");
-    // Its steps have process numbers of their own.
+    // Privileged, because its steps have their own process numbers.
     run_in_debian_12("python3", fixture, &["sh"], &["--privileged"]);
 }
 

@@ -1,4 +1,4 @@
-//! Base images that the engine keeps.
+//! Base images in the engine's store.
 
 use crate::workspace::{Workspace, sh};
 
@@ -27,7 +27,7 @@ fn a_base_image_is_kept_by_the_engine_and_used_instead_of_its_stages() {
     let (stdout, _) = w.run(&["base-image", "list"], 0);
     let line = stdout.lines().find(|line| line.contains(reference)).unwrap();
     assert!(line.ends_with("used by wheels"), "{line}");
-    // What was there before is somebody else's.
+    // Images from before belong to other runs.
     if made[0]["unchanged"] == false {
         sh("docker", &["image", "rm", reference]);
     }

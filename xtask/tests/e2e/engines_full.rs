@@ -1,5 +1,5 @@
-//! Engines other than the one of this machine, base images and caches that go from one to the other
-//! through a registry, and podman. Minutes each: `cargo xtask ci --full`.
+//! Other engines, base images and caches that move between engines through a registry, and podman. Minutes each:
+//! `cargo xtask ci --full`.
 
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
@@ -15,8 +15,8 @@ use crate::registry::Registry;
 use crate::second::{Second, may_start_engines};
 use crate::workspace::{Workspace, debian_12, ran, sh};
 
-/// The builder inside an engine, offered as a `buildkitd` of its own: what the driver `remote` speaks is
-/// what `dockerd` speaks behind its `/grpc` (docker/docker, `api/server/router/grpc`).
+/// The builder inside an engine, as a separate `buildkitd`: the driver `remote` uses the protocol of `dockerd`'s
+/// `/grpc` (docker/docker, `api/server/router/grpc`).
 fn offer_builder(engine: &Utf8Path, socket: &Utf8Path) {
     let listener = UnixListener::bind(socket).unwrap();
     let engine = engine.to_owned();
@@ -47,11 +47,11 @@ fn relay(client: UnixStream, engine: &Utf8Path) {
     let _ = other.join();
 }
 
-/// A workspace whose Debian 12 is `image`, and which makes none itself.
+/// A workspace whose Debian 12 is `image`, and which builds no base image.
 fn pulling(image: &str) -> Workspace {
     Workspace::new(|toml| {
         let toml = toml.replace("image = \"debian:12\"\n", &format!("image = \"{image}\"\n"));
-        // Neither made here nor pinned to what other registries have.
+        // Neither built here nor pinned to other registries' images.
         let kept =
             |line: &&str| !line.contains("suite = \"bookworm\"") && !line.starts_with("digest.");
         let lines = toml.lines().filter(kept);
@@ -84,7 +84,7 @@ fn a_second_engine_gets_base_images_and_caches_from_the_registry() {
 
     let second = Second::start();
     let host = second.host();
-    // From the cache: not one step of the build runs.
+    // From the cache: no step of the build runs.
     let w = pulling(&image);
     let with = ["--engine-host", &host, "--cache-from", &cache];
     let (_, stderr) = w.run(&[&target(&CP311)[..], &with, &["--no-smoke"]].concat(), 0);
@@ -94,7 +94,7 @@ fn a_second_engine_gets_base_images_and_caches_from_the_registry() {
         let line = log.lines().find(|line| line.starts_with("== ") && line.contains(step));
         assert!(line.is_some_and(|line| line.ends_with("(cached)")), "{step}: {log}");
     }
-    // From the base image: its stages are not built, and the rest is.
+    // From the base image: only the steps after it run.
     ran(&second.docker(&["builder", "prune", "--all", "--force"]), 0);
     let w = pulling(&image);
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -110,23 +110,23 @@ fn a_second_engine_gets_base_images_and_caches_from_the_registry() {
 }
 
 #[test]
-fn an_engine_that_is_killed_in_the_middle_is_said_to_be_gone_and_leaves_no_wheel() {
+fn an_engine_that_is_killed_in_the_middle_is_reported_and_leaves_no_wheel() {
     if !may_start_engines() {
         return;
     }
     let mut second = Second::start();
     let w = interrupt::workspace("gone");
-    let said = w.root.with_file_name("said");
+    let stderr = w.root.with_file_name("stderr");
     let host = second.host();
     let args = [&CP311[..], &["--engine-host", &host, "--network", "host"]].concat();
     let mut command = w.command(&args);
-    let file = fs_err::File::create(&said).unwrap().into_parts().0;
+    let file = fs_err::File::create(&stderr).unwrap().into_parts().0;
     let mut child = interrupt::started(command.stdout(Stdio::null()).stderr(file), "gone");
     second.child.kill().unwrap();
     second.child.wait().unwrap();
     let code = child.wait().unwrap().code();
-    let said = fs_err::read_to_string(said).unwrap();
-    // What it leaves behind when it has no time to clear up.
+    let stderr = fs_err::read_to_string(stderr).unwrap();
+    // The files of a killed run.
     let containerd = fs_err::read_to_string(second.folder.join("exec/containerd/containerd.pid"));
     for process in interrupt::steps("gone").into_iter().chain(containerd) {
         let _ = Command::new("kill").args(["-9", process.trim()]).output();
@@ -137,10 +137,10 @@ fn an_engine_that_is_killed_in_the_middle_is_said_to_be_gone_and_leaves_no_wheel
             let _ = Command::new("umount").args(["--lazy", place]).output();
         }
     }
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("the container engine does not answer"), "{said}");
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("the container engine does not answer"), "{stderr}");
     assert!(!w.dist().join("manifest.json").exists());
-    // Nothing of it stands in the way.
+    // They do not block the next run.
     w.run(&CP311, 0);
 }
 
@@ -183,7 +183,7 @@ fn a_builder_that_does_not_see_the_engines_images_builds_from_layouts() {
 
 #[test]
 fn podman_builds_the_same_wheel() {
-    // Not every machine has it, and none needs it.
+    // A machine may lack podman.
     if !unless_skipped(Utf8Path::new("/usr/bin/podman").exists(), "podman is not installed") {
         return;
     }

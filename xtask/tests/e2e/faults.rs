@@ -1,4 +1,4 @@
-//! Faults on purpose, with the real engine: the steps in the containers, and the hosts they ask.
+//! Deliberate failures with the real engine: of steps in the containers, and of hosts.
 
 use std::net::TcpListener;
 
@@ -12,7 +12,7 @@ fn an_interpreter_that_does_not_compile_is_named_and_the_others_are_kept() {
             "providers = [\"distro\", \"source\"]",
         )
     });
-    // A source archive whose `configure` fails, under a version that nobody else has, at a mirror.
+    // A mirror with a source archive whose `configure` fails, under a version of its own.
     let mirror = w.root.join("mirror/3.13.99");
     fs_err::create_dir_all(mirror.join("Python-3.13.99")).unwrap();
     fs_err::write(
@@ -27,7 +27,7 @@ fn an_interpreter_that_does_not_compile_is_named_and_the_others_are_kept() {
     let pin = serde_json::json!({ "version": "3.13.99", "sha256": sha256 });
     w.replace("docker/python-sources.json", |text| {
         let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        // A series has one pin, or several.
+        // A series has one or several pins.
         let several = json["sources"]["3.13"].is_array();
         json["sources"]["3.13"] = if several { serde_json::json!([pin]) } else { pin };
         json.to_string()
@@ -63,7 +63,7 @@ fn an_index_that_does_not_answer_ends_in_an_error_that_says_so() {
     command.env("no_proxy", "127.0.0.1").env("NO_PROXY", "127.0.0.1");
     let (_, stderr) = ran(&command.output().unwrap(), 1);
     assert!(stderr.contains("timed out") || stderr.contains("Timeout"), "{stderr}");
-    // Whichever step asks the index first: the one with the tools, or the one that fetches the source.
+    // Either the step of the tools or the step of the source reaches the index first.
     assert!(stderr.contains("127.0.0.1") && stderr.contains("failed: exit code: 1"), "{stderr}");
 }
 
@@ -82,7 +82,7 @@ setup(packages=["demo"], cmdclass={"build_ext": Build},
       ext_modules=[Extension("demo._bad", ["bad.c"], optional=OPTIONAL)])
 "#;
 
-/// What xtask says of a build of this package that fails: the lines of the step, and what follows them.
+/// The output of a failed build of this package: the lines of the step and the text after them.
 fn failed_build(setup: &str) -> (String, String) {
     let w = Workspace::of_package("path = \".\"", "");
     let pyproject = "[build-system]\nrequires = [\"setuptools\"]\n\
@@ -98,10 +98,10 @@ fn failed_build(setup: &str) -> (String, String) {
     }
     sh("git", &["-C", w.root.as_str(), "init", "--quiet"]);
     let (_, stderr) = w.run(&["wheels", "debian:12", "linux/amd64", "--python", "cp311"], 1);
-    let (_, said) = stderr.split_once("\nerror: ").unwrap();
+    let (_, message) = stderr.split_once("\nerror: ").unwrap();
     let is_shown = |line: &&str| line.starts_with("  | ");
-    let shown: Vec<_> = said.lines().skip(1).take_while(is_shown).collect();
-    let after = said.lines().skip(1 + shown.len()).collect::<Vec<_>>().join("\n");
+    let shown: Vec<_> = message.lines().skip(1).take_while(is_shown).collect();
+    let after = message.lines().skip(1 + shown.len()).collect::<Vec<_>>().join("\n");
     (shown.join("\n"), after)
 }
 

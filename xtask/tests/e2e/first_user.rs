@@ -1,6 +1,5 @@
-//! A repository of the first user's shape, which adopts the tool: folders and a justfile of its own, four
-//! submodules of which one is checked out, and a build hook that compiles a C++ program and only warns
-//! where it cannot.
+//! A repository like the first user's adopts the tool. It has its own folders and justfile, four submodules of which
+//! one is checked out, and a build hook that compiles a C++ program or prints a warning.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -8,7 +7,7 @@ use crate::adopt::run;
 use crate::workspace::{repository, sh};
 
 const WHEELS: [&str; 5] = ["wheels", "debian:12", "linux/amd64", "--python", "cp311"];
-/// git clones submodules from local paths only with this setting.
+/// git requires this setting to clone submodules from local paths.
 const LOCAL: [&str; 2] = ["-c", "protocol.file.allow=always"];
 
 fn git(folder: &Utf8Path, args: &[&str]) {
@@ -16,7 +15,7 @@ fn git(folder: &Utf8Path, args: &[&str]) {
     sh("git", &[&["-C", folder.as_str()], &identity[..], &LOCAL, args].concat());
 }
 
-/// A repository in `folder` with the files that lie below `from`, and a commit.
+/// A repository in `folder` with the files below `from`, and a commit.
 fn commit(from: &Utf8Path, folder: &Utf8Path, without: &str) {
     for entry in walkdir::WalkDir::new(from).min_depth(1) {
         let entry = entry.unwrap();
@@ -36,7 +35,7 @@ fn commit(from: &Utf8Path, folder: &Utf8Path, without: &str) {
     git(folder, &["commit", "--quiet", "--message", "one"]);
 }
 
-/// A clone of the package, with one submodule checked out, that has adopted the tool.
+/// A clone of the package that adopted the tool, with one submodule checked out.
 fn clone() -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let top = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap();
@@ -71,7 +70,7 @@ fn append(root: &Utf8Path, name: &str, text: &str) {
     fs_err::write(root.join(name), format!("{before}\n{text}")).unwrap();
 }
 
-/// Kind, subject and outcome of what the smoke test did.
+/// Kind, subject and outcome of the smoke test's checks.
 fn smoke(root: &Utf8Path) -> Vec<(String, String, bool)> {
     let report = root.join("target/xtask/jobs/debian12-amd64-cp311/smoke/smoke.json");
     let report: serde_json::Value = serde_json::from_slice(&fs_err::read(report).unwrap()).unwrap();
@@ -83,8 +82,8 @@ fn smoke(root: &Utf8Path) -> Vec<(String, String, bool)> {
 #[test]
 fn a_repository_of_the_first_users_shape_gives_a_complete_wheel() {
     let (_dir, root) = clone();
-    let (_, told) = run(&root, &WHEELS, 0);
-    assert!(told.contains("not compared"), "nothing of this name is published: {told}");
+    let (_, stderr) = run(&root, &WHEELS, 0);
+    assert!(stderr.contains("not compared"), "nothing of this name is published: {stderr}");
     let folder = root.join("dist/debian12-amd64");
     let wheel = folder.join("xtask_first_user-1.4.2-cp311-cp311-manylinux_2_36_x86_64.whl");
     let mut archive = zip::ZipArchive::new(fs_err::File::open(&wheel).unwrap()).unwrap();
@@ -103,7 +102,7 @@ fn a_repository_of_the_first_users_shape_gives_a_complete_wheel() {
     found.sort();
     assert_eq!(found, expected);
 
-    // The complete wheel is published, and the program has to start.
+    // Publish the complete wheel, and require that the program starts.
     fs_err::create_dir(root.join("published")).unwrap();
     fs_err::copy(&wheel, root.join("published").join(wheel.file_name().unwrap())).unwrap();
     let config = fs_err::read_to_string(root.join("wheels.toml")).unwrap();
@@ -120,8 +119,8 @@ fn a_repository_of_the_first_users_shape_gives_a_complete_wheel() {
         false
     )));
 
-    // Without cmake the hook only warns, and gives a wheel without the program, which nothing else of the
-    // configuration refuses.
+    // Without cmake, the hook only prints a warning and builds a wheel without the program. No other setting rejects
+    // that.
     let config = fs_err::read_to_string(root.join("wheels.toml")).unwrap();
     fs_err::write(root.join("wheels.toml"), config.replace("# native = true", "native = false"))
         .unwrap();
@@ -130,6 +129,6 @@ fn a_repository_of_the_first_users_shape_gives_a_complete_wheel() {
     assert_ne!(without, script);
     fs_err::create_dir_all(root.join("xtask/assets/scripts")).unwrap();
     fs_err::write(root.join("xtask/assets/scripts/build.sh"), without).unwrap();
-    let (_, told) = run(&root, &WHEELS, 1);
-    assert!(told.contains("SET106") && told.contains("demo/_tool/bin/tool"), "{told}");
+    let (_, stderr) = run(&root, &WHEELS, 1);
+    assert!(stderr.contains("SET106") && stderr.contains("demo/_tool/bin/tool"), "{stderr}");
 }

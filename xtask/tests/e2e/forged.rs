@@ -1,11 +1,12 @@
-//! A package, its tests and what they leave running cannot change what is reported of them, reach the network or
+//! A package, its tests and their background processes cannot change the reports about them, reach the network or
 //! read a secret.
 
 use crate::workspace::Workspace;
 
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 
-/// Tries at its import, and from a process that outlives it, what a package must not do. `done` is what worked.
+/// Attempts forbidden actions during its import, and from a process that outlives it. `done` lists the successful
+/// ones.
 const TRIES: &str = r#"
 import os, signal, socket, sys, time
 
@@ -56,7 +57,7 @@ if os.fork() == 0:
         time.sleep(0.01)
 "#;
 
-/// Reports that its checks passed, and ends the process with status 0.
+/// Reports that its checks passed, and exits with status 0.
 const FORGES: &str = r#"
 import json, os
 report = {"schema_version": 2, "unprivileged": True, "interpreter": None, "checks": [
@@ -69,7 +70,7 @@ finally:
     os._exit(0)
 "#;
 
-/// A pure package with these modules; `check` and what follows it in wheels.toml.
+/// A pure package with these modules. `check` and the following tables are part of wheels.toml.
 fn package(modules: &[(&str, &str)], check: &str) -> Workspace {
     let w = Workspace::of_package("path = \".\"", check);
     let path = w.root.join("wheels.toml");
@@ -124,7 +125,7 @@ fn tests_that_forge_their_report_fail_and_have_the_network_only_where_it_is_allo
     };
     let w = package(&quiet, &tests("kill -9 $PPID || exit 3"));
     w.run(&WHEELS, 1);
-    // More than the loopback: the address of the test answers nobody.
+    // The address of the test does not answer: the network is more than the loopback interface.
     let devices = tests("test \"$(ls /sys/class/net | grep -vc '^lo$')\" -gt 0");
     let path = w.root.join("wheels.toml");
     let head = fs_err::read_to_string(&path).unwrap();

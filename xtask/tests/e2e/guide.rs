@@ -1,4 +1,4 @@
-//! `docs/guide.md`: its commands, in their order, in a fresh folder.
+//! Runs the commands of `docs/guide.md`, in order, in a fresh folder.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,14 +12,14 @@ mod markdown;
 
 use crate::workspace::{ran, repository};
 
-/// What differs from the page: the address of the clone, and one architecture in the place of two.
+/// The differences from the page: the address of the clone, and one architecture instead of two.
 const CHANGES: [(&str, &str); 3] = [
     ("https://github.com/OWNER/wheel-xtask", "\"$REPOSITORY\""),
     ("debian:12 --python cp311", "debian:12 linux/amd64 --python cp311"),
     ("required = [\"cp311-*\"]", "required = [\"cp311-*_x86_64\"]"),
 ];
 
-/// `cargo`: this program in the place of one that every repository compiles.
+/// A fake `cargo` that runs this program instead of compiling it.
 const CARGO: &str = "#!/bin/sh\n[ \"$1\" = xtask ] || exit 64\nshift\n\
     CARGO_MANIFEST_DIR=$PWD/xtask exec \"$XTASK\" \"$@\"\n";
 

@@ -1,10 +1,10 @@
-//! What `[build]`, `[test]` and `[[override]]` make of a build: commands, settings, variables, the package's tests.
+//! The effects of `[build]`, `[test]` and `[[override]]` on a build: commands, settings, variables, package tests.
 
 use std::process::Command;
 
 use crate::workspace::{Workspace, ran, repository};
 
-/// Calls setuptools, and writes the settings that it got into the package.
+/// Calls setuptools, and writes its settings into the package.
 const BACKEND: &str = "from setuptools.build_meta import *\nfrom setuptools import build_meta\n\
     def build_wheel(folder, settings=None, metadata=None):\n    \
     open('pkg/settings.py', 'w').write(f'SETTINGS = {settings!r}\\n')\n    \
@@ -28,7 +28,7 @@ const FILES: [(&str, &str); 6] = [
     ("hook.c", "int e2ehook(void) { return 42; }\n"),
 ];
 
-/// `pkg/_x.c` is what `before-build` makes, by the job's own interpreter.
+/// `before-build` creates `pkg/_x.c` with the job's interpreter.
 const BUILD: &str = r#"
 before = [
   "mkdir -p /opt/hook && echo {project} >/opt/hook/project",
@@ -77,14 +77,14 @@ const TESTS: &str = "import iniconfig, os, pkg._x\nassert pkg._x.f() == 42\n\
     assert not pkg.__file__.startswith(os.environ['E2E_TESTED'])\n\
     assert os.path.exists(os.environ['E2E_TESTED'] + '/pkg')\n";
 
-/// The command that builds the one job.
+/// The command that builds the job.
 fn wheels(w: &Workspace) -> Command {
     let mut command = w.command(&["wheels", "--only", "*-debian12_x86_64"]);
     command.env("E2E_PASSED", "host").env("E2E_FIXED", "host").env("E2E_TOKEN", "secret");
     command
 }
 
-/// The messages of a run that ends with `code`, the log of the job, and the outcome of the tests in the manifest.
+/// The messages of a run that exits with `code`, the log of the job, and the outcome of the tests in the manifest.
 fn outcome(w: &Workspace, code: i32) -> (String, String, serde_json::Value) {
     let (_, stderr) = ran(&wheels(w).output().unwrap(), code);
     let log = w.root.join("target/xtask/logs/debian12-amd64-cp311.log");
@@ -106,7 +106,7 @@ fn hooks_settings_and_variables_reach_the_build_of_the_jobs_that_they_are_for() 
     let file = w.root.join("wheels.toml");
     let text = fs_err::read_to_string(&file).unwrap();
     let pythons = "pythons = [\"cp311\"]\n";
-    // Pinned: `build` takes them in place of an isolated environment.
+    // Pinned, so that `build` uses them instead of an isolated environment.
     let pinned = "requirements = \"build-requirements.txt\"\n";
     fs_err::copy(
         repository().join("docker/build-requirements.txt"),
@@ -118,7 +118,7 @@ fn hooks_settings_and_variables_reach_the_build_of_the_jobs_that_they_are_for() 
     let (stderr, log, tests) = outcome(&w, 0);
     assert!(stderr.contains("E2E_TOKEN") && stderr.contains("cp312-*"), "{stderr}");
     assert_eq!(w.wheels("debian12-amd64").len(), 1);
-    // Once (this line is also that of a cached step), and before the interpreter's own.
+    // Once, before the interpreter's own command. A cached step prints this line, too.
     assert_eq!(log.matches("== [before-run 1/1]").count(), 1, "{log}");
     assert!(log.contains("/xtask/build.sh") && tests == "passed", "{tests} {log}");
 
@@ -130,7 +130,7 @@ fn hooks_settings_and_variables_reach_the_build_of_the_jobs_that_they_are_for() 
         "{stderr}"
     );
     assert!(stderr.contains("E2E failed"), "{stderr}");
-    // Neither built again, nor is the wheel of the last good run replaced.
+    // The run neither builds the wheel again nor replaces that of the last good run.
     assert!(!log.contains("/xtask/build.sh") && tests == "passed", "{tests} {log}");
     assert_eq!(w.wheels("debian12-amd64").len(), 1);
 

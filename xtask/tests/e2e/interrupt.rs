@@ -1,4 +1,4 @@
-//! Ctrl-C and kill, with a real build under way.
+//! Ctrl-C and kill during a real build.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use crate::workspace::{Workspace, sh};
 
 const WHEELS: [&str; 6] = ["wheels", "debian:12", "linux/amd64", "--python", "cp311", "--no-cache"];
 
-/// A workspace whose containers can be told from those of any other build on the same engine: the
-/// target's name is in their environment.
+/// A workspace whose containers differ from those of every other build on the engine: their environment contains the
+/// target's name.
 pub(crate) fn workspace(name: &str) -> Workspace {
     let name = format!("\"{}\"", scope(name));
-    // Also where `[ci]` and `[publish]` name the target.
+    // `[ci]` and `[publish]` name the target, too.
     Workspace::new(|toml| toml.replace("\"debian12\"", &name))
 }
 
@@ -23,7 +23,7 @@ fn start(w: &Workspace, name: &str) -> std::process::Child {
     started(w.command(&WHEELS).stdout(Stdio::null()).stderr(Stdio::null()), name)
 }
 
-/// Starts a build and waits until a step of it runs in a container.
+/// Starts a build and waits until a step runs in a container.
 pub(crate) fn started(command: &mut Command, name: &str) -> std::process::Child {
     let mut child = command.spawn().unwrap();
     let start = Instant::now();
@@ -36,13 +36,13 @@ pub(crate) fn started(command: &mut Command, name: &str) -> std::process::Child 
     child
 }
 
-/// How many processes run now in containers of this test's. The host's `/proc` has them all, but
-/// only root may read whose they are; anyone else takes every build's for the test's own.
+/// The number of processes in this test's containers. The host's `/proc` lists them all, but only root can read their
+/// owners; other users count every build's processes.
 fn steps_running(name: &str) -> usize {
     steps(name).len()
 }
 
-/// Their numbers.
+/// Their ids.
 pub(crate) fn steps(name: &str) -> Vec<String> {
     let (file, word) = if rustix::process::geteuid().is_root() {
         ("environ", format!("CACHE_SCOPE={}\0", scope(name)))

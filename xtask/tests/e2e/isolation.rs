@@ -1,9 +1,9 @@
-//! Code of a package builds without a network, secrets and caches, and with what it asks for.
+//! Code of a package builds without a network, secrets and caches, and with its requirements.
 
 use crate::workspace::Workspace;
 
-/// Asks for a further requirement, fails where it finds a network, secrets or a cache, and changes each setuptools
-/// that it can write to.
+/// Returns a further requirement, fails if it finds a network, secrets or a cache, and changes each setuptools that
+/// it can write.
 const BACKEND: &str = r#"import os, socket, sysconfig
 from setuptools import build_meta
 from setuptools.build_meta import *
@@ -54,7 +54,7 @@ fn code_of_a_package_has_no_network_no_secrets_and_changes_no_other_build() {
     let required = info["interpreters"][0]["requirements"]["build"].as_array().unwrap();
     let names: Vec<_> = required.iter().map(|item| item["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["iniconfig", "setuptools"]);
-    // A later build, whose requirements are installed anew.
+    // A later build installs the requirements again.
     let clean = PYPROJECT.replace("\"setuptools\"]", "\"setuptools\", \"iniconfig\"]");
     write("pyproject.toml", &clean.replace("\"backend\"\n", "\"setuptools.build_meta\"\n"));
     write("backend.py", "");

@@ -1,5 +1,5 @@
-//! Layers that the hosted workflow keeps between its runs: in GitHub's cache (`cache_service.py` stands in for it),
-//! with an engine that speaks its protocol. Minutes: `cargo xtask ci --full`.
+//! Layers that the hosted workflow keeps between its runs, in a fake of GitHub's cache (`cache_service.py`) and with
+//! an engine that supports its protocol. Minutes: `cargo xtask ci --full`.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ const C: &str = "#include <Python.h>\n\
 const STEPS: [&str; 3] =
     ["sh /xtask/system-packages.sh", "sh /xtask/toolchain.sh", "sh /xtask/interpreter.sh"];
 
-/// A runner: an engine of its own, the cache service, and a registry that holds the base image.
+/// A runner: a separate engine, the cache service, and a registry with the base image.
 struct Runner {
     registry: Registry,
     programs: Programs,
@@ -61,7 +61,7 @@ impl Runner {
     }
 }
 
-/// Puts the base image into `registry`.
+/// Pushes the base image to `registry`.
 pub(crate) fn push_debian_12(registry: &Registry) {
     let image = image(registry);
     sh("docker", &["tag", &debian_12(), &image]);
@@ -69,12 +69,12 @@ pub(crate) fn push_debian_12(registry: &Registry) {
     sh("docker", &["image", "rm", &image]);
 }
 
-/// Its name there.
+/// Its name in the registry.
 pub(crate) fn image(registry: &Registry) -> String {
     format!("127.0.0.1:{}/debian:12", registry.port)
 }
 
-/// Those of [`STEPS`] that the log of a job calls cached.
+/// The steps of [`STEPS`] that the log of a job reports as cached.
 fn cached(w: &Workspace, python: &str) -> BTreeSet<&'static str> {
     let log = w.root.join(format!("target/xtask/logs/debian12-amd64-{python}.log"));
     let log = fs_err::read_to_string(log).unwrap();
@@ -91,7 +91,7 @@ const BOTH: [&str; 4] = ["--cache-from", "type=gha", "--cache-to", "type=gha"];
 #[test]
 fn the_second_run_takes_its_layers_from_githubs_cache() {
     let Some(runner) = Runner::start() else { return };
-    // The first run fills the cache; its two scopes have the same layers, and the service refuses one twice.
+    // The first run fills the cache. Its two scopes have the same layers, and the service rejects duplicates.
     let w = runner.workspace();
     let fill = ["--python", "cp311", "--cache-to", "type=gha"];
     runner.job(&w, MAIN, &fill, 0);
@@ -100,7 +100,7 @@ fn the_second_run_takes_its_layers_from_githubs_cache() {
     assert_eq!(filled.of("stored list of debian12-amd64-cp311"), 1, "{filled:?}");
     assert_eq!(filled.of("stored list of debian12-amd64"), 1, "{filled:?}");
 
-    // The second one, in an empty engine, runs none of the steps.
+    // The second run, in an empty engine, runs none of the steps.
     let w = runner.workspace();
     let (stderr, before) = runner.job(&w, MAIN, &[&["--python", "cp311"][..], &BOTH].concat(), 0);
     assert!(!stderr.contains("without this cache"), "{stderr}");
@@ -110,7 +110,7 @@ fn the_second_run_takes_its_layers_from_githubs_cache() {
     assert_eq!(counts.since(&before, "miss layer"), 0, "{counts:?}");
     assert_eq!(counts.since(&before, "stored layer"), 0, "{counts:?}");
 
-    // A new interpreter has no scope of its own yet, and reads the shared one.
+    // A new interpreter has no scope yet, and reads the shared one.
     let w = runner.workspace();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let both = "pythons = [\"cp311\", \"cp313\"]\nproviders = [\"distro\"]";
@@ -120,7 +120,7 @@ fn the_second_run_takes_its_layers_from_githubs_cache() {
     let counts = runner.service.counts();
     assert_eq!(counts.since(&before, "hit list of debian12-amd64-cp313"), 0, "{counts:?}");
 
-    // A pull request reads what the default branch wrote; the default branch reads nothing of it.
+    // A pull request reads the caches of the default branch, but not the reverse.
     let changed = || {
         let w = runner.workspace();
         fs_err::write(w.root.join("demo.c"), format!("{C}// changed\n")).unwrap();
@@ -145,7 +145,7 @@ fn the_second_run_takes_its_layers_from_githubs_cache() {
 #[test]
 fn a_cache_that_fails_costs_no_wheel() {
     let Some(mut runner) = Runner::start() else { return };
-    // So that no job below waits for the system's packages.
+    // No job below then waits for the system's packages.
     let layers = format!("127.0.0.1:{}/layers", runner.registry.port);
     let fill = ["--python", "cp311", "--cache-to", &layers];
     runner.job(&runner.workspace(), MAIN, &fill, 0);
@@ -163,12 +163,12 @@ fn a_cache_that_fails_costs_no_wheel() {
         let before = build(&runner, mode);
         let counts = runner.service.counts();
         assert_eq!(counts.since(&before, "stored layer"), 0, "{mode}: {counts:?}");
-        assert_ne!(counts, before, "{mode}: never asked");
+        assert_ne!(counts, before, "{mode}: no request");
     }
     runner.service.set("works");
     let before = build(&runner, "works");
     assert!(runner.service.counts().since(&before, "stored layer") > 0);
-    // The lists of layers are there, and the layers are not.
+    // The lists of layers exist, but not the layers.
     for mode in ["lost", "broken"] {
         runner.service.set(mode);
         build(&runner, mode);

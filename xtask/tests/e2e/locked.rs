@@ -1,5 +1,5 @@
-//! A lock that one machine made builds the same bytes on another: two engines, two clones at different paths, two
-//! days. Minutes: `cargo xtask ci --full`.
+//! A lock from one machine produces the same bytes on another: two engines, two clones at different paths, two days.
+//! Minutes: `cargo xtask ci --full`.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::offline::{JOB, package};
 use crate::second::{Second, may_start_engines};
 use crate::workspace::{Workspace, debian_12, ran, repository, sh};
 
-/// The hash of each file in `dist/` that a release has, and that depends on the build alone.
+/// The hash of each release file in `dist/` that depends only on the build.
 fn hashes(w: &Workspace) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for entry in fs_err::read_dir(w.dist().join("debian12-amd64")).unwrap() {
@@ -23,7 +23,7 @@ fn hashes(w: &Workspace) -> BTreeMap<String, String> {
     all
 }
 
-/// A library that sets the clock of programs ahead by more than a year.
+/// A library that sets the clock of programs forward by more than a year.
 fn another_day(folder: &Utf8Path) -> String {
     let (source, library) = (repository().join("scripts/vary.c"), folder.join("day.so"));
     let args = [

@@ -1,4 +1,4 @@
-//! The real engine, real packages. `cargo xtask ci` runs these; they need the network.
+//! Tests with the real engine and real packages. `cargo xtask ci` runs them; they require the network.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../../crates/wheel-build/tests/common/mod.rs"]

@@ -1,4 +1,4 @@
-//! Provider `managed`, against a mirror on this machine that the test fills.
+//! Provider `managed`, with a mirror on this machine.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,8 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::workspace::{Workspace, debian_12, ran, repository};
 
-/// Packs the distribution's interpreter in the shape of uv's builds: one folder `python` that runs
-/// wherever it is unpacked.
+/// Packs the distribution's interpreter like uv's builds: one relocatable folder `python`.
 const PACK: &str = r"ARG BASE
 FROM ${BASE} AS pack
 RUN apt-get update && apt-get install -y --no-install-recommends python3.11 python3.11-dev
@@ -22,7 +21,7 @@ FROM scratch
 COPY --from=pack /python.tar.gz /
 ";
 
-/// Serves the files of `folder` on the loopback interface; the port.
+/// Serves the files of `folder` on the loopback interface; returns the port.
 pub(crate) fn serve(folder: &Utf8Path) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -49,7 +48,7 @@ pub(crate) fn serve(folder: &Utf8Path) -> u16 {
     port
 }
 
-/// The environment of a target whose cp311 only the mirror can give, in the host's network.
+/// The environment for a target whose cp311 only the mirror has, in the host's network.
 fn interpreter(base: &str, mirror: &Utf8Path, out: &Utf8Path) -> std::process::Output {
     let settings = mirror.join("settings");
     Command::new("docker")

@@ -1,4 +1,4 @@
-//! The network is gone after the fetch steps.
+//! Builds without a network after the fetch steps.
 
 use crate::engines::build_log;
 use crate::workspace::{Workspace, ran};
@@ -37,7 +37,7 @@ fn a_build_whose_fetch_steps_ran_needs_no_network() {
     w.run(&[&["wheels", "--force"][..], &JOB].concat(), 0);
     fs_err::write(w.root.join("pkg/locked/_fast.pyx"), "def answer():\n    return 43\n").unwrap();
     let mut command = w.command(&[&["wheels", "--force"][..], &JOB].concat());
-    // A port that nobody listens on.
+    // A port without a listener.
     for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
         command.env(name, "http://127.0.0.1:9");
     }

@@ -1,4 +1,4 @@
-//! A package in a folder of its repository, whose build uses files beside it.
+//! A package in a subfolder of its repository, whose build uses files outside of it.
 
 use crate::workspace::{Workspace, sh};
 
@@ -46,7 +46,7 @@ const FILES: [(&str, &str); 9] = [
     ),
 ];
 
-/// The share of the cores that the user sets, and the last is the job's own.
+/// The user's setting and the job's number of cores; the last one applies.
 const CALLS: &str = "imports = [\"pkg._x\", \"pkg.jobs\"]\n[check.calls]\n\"pkg._x\" = [\"m.f() == 42\"]\n\
     \"pkg.jobs\" = [\"m.JOBS[0] == '7' and m.JOBS[1] == m.JOBS[3] and m.JOBS[2].startswith('-j' + m.JOBS[3] + ' -l')\"]\n";
 
@@ -66,7 +66,7 @@ fn a_package_in_a_folder_is_built_with_the_files_beside_it_and_shares_objects_wi
         fs_err::write(w.root.join("wheels.toml"), text).unwrap();
     };
     sh("git", &["init", "--quiet", w.root.as_str()]);
-    // Other tests' builds of the same files are of the same source.
+    // Other tests build the same files, which are the same source.
     fs_err::write(w.root.join("core/salt"), format!("{}\n", w.root)).unwrap();
     let built = |code| {
         let (_, stderr) = w.run(&["wheels", "debian:12", "linux/amd64"], code);
@@ -84,11 +84,11 @@ fn a_package_in_a_folder_is_built_with_the_files_beside_it_and_shares_objects_wi
         (&recipe["justfile"], &recipe["source_justfile"]),
         (&"bundled".into(), &"justfile".into())
     );
-    // Other settings share no objects: a build of a pull request changes no other one.
+    // Other settings share no objects, so that the build of a pull request cannot affect others.
     toml("CMAKE_BUILD_PARALLEL_LEVEL = \"7\", OTHER = \"1\"");
     let (_, second, log) = built(0);
     assert!(log.contains("ccache: 0 hits"), "{log}");
-    // Without the cache the bytes are the same.
+    // Without the cache, the bytes are the same.
     toml("CMAKE_BUILD_PARALLEL_LEVEL = \"7\", CCACHE_DISABLE = \"1\"");
     let (_, third, log) = built(0);
     assert!(!log.contains("ccache: "), "{log}");

@@ -1,4 +1,4 @@
-//! One folder with the wheels of several systems: pip of each system takes those of its own.
+//! A folder with the wheels of several systems: each system's pip chooses its own.
 
 use std::process::Command;
 
@@ -7,8 +7,8 @@ use camino::Utf8Path;
 use crate::common::{machine, wheel};
 use crate::workspace::{Workspace, ran};
 
-/// Fills a container of `image` with Debian's own pip and lets it choose from `index`, as a folder of
-/// links and as an index; the names of the files that it took.
+/// Runs Debian's pip in a container of `image` with `index` as a folder of links and as an index; returns the names
+/// of the chosen files.
 fn taken(image: &str, index: &Utf8Path) -> Vec<String> {
     let script = "{ apt-get -q update && apt-get -q install -y --no-install-recommends python3-pip; } \
                   >&2 && pip --version >&2 && \
@@ -31,7 +31,7 @@ fn pip_of_each_system_takes_the_build_of_its_own_system() {
     for (target, glibc) in
         [("rocky9", "2_34"), ("debian12", "2_36"), ("ubuntu24.04", "2_39"), ("debian13", "2_41")]
     {
-        // Of any interpreter, so that nothing but the system tells them apart.
+        // For any interpreter, so that only the system distinguishes them.
         let name = format!("demo-1.0-py3-none-manylinux_{glibc}_x86_64.whl");
         let wheel = wheel(&name, false, &[("demo/__init__.py", target.as_bytes())]);
         machine::add(&w.dist(), target, &["cp311"], &wheel);

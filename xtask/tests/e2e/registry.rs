@@ -1,4 +1,4 @@
-//! The pulling way, against a registry on this machine.
+//! Pulls base images from a registry on this machine.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -49,7 +49,7 @@ impl Drop for Registry {
     }
 }
 
-/// The registry's program: installed, or else unpacked from Debian's package into `folder` alone.
+/// The registry's program: the installed one, else unpacked from Debian's package into `folder`.
 fn program(folder: &Utf8Path) -> Utf8PathBuf {
     for path in ["/usr/bin/docker-registry", "/usr/bin/registry"] {
         if Utf8Path::new(path).exists() {
@@ -104,7 +104,7 @@ fn a_base_image_is_pulled_by_its_digest_and_a_wrong_digest_is_an_error() {
     let _ = Command::new("docker").args(["image", "rm", &format!("{image}@{digest}")]).output();
 }
 
-/// Pushes this machine's Debian 12 as `image`; its digest.
+/// Pushes this machine's Debian 12 as `image`; returns its digest.
 fn push(image: &str) -> String {
     sh("docker", &["tag", &debian_12(), image]);
     sh("docker", &["push", "--quiet", image]);
@@ -115,7 +115,7 @@ fn push(image: &str) -> String {
 
 #[cfg(feature = "e2e-full")]
 #[test]
-fn pin_writes_what_a_registry_has_and_says_what_one_that_fails_said() {
+fn pin_writes_the_digest_of_a_registry_or_reports_its_error() {
     let registry = Registry::start();
     let image = format!("127.0.0.1:{}/debian:12", registry.port);
     let digest = push(&image);
@@ -142,7 +142,7 @@ fn pin_writes_what_a_registry_has_and_says_what_one_that_fails_said() {
 const BROKEN: &str =
     "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Answers every request with `answer`, or with nothing at all.
+/// Answers every request with `answer`, or not at all.
 fn server(answer: Option<&'static str>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! A wheel that needs a library of the compiler: grafted, and run where the library is not.
+//! A wheel that requires a library of the compiler: grafted, and tested in a system without the library.
 
 use std::io::Read as _;
 
@@ -51,7 +51,7 @@ fn a_library_of_the_system_is_put_into_the_wheel_and_runs_where_the_system_has_n
     };
     let record = String::from_utf8(member("demo-1.0.dist-info/RECORD")).unwrap();
     assert!(record.contains("demo-1.0.dist-info/sboms/auditwheel.cdx.json,sha256="), "{record}");
-    // Both bills of materials name the package of each library, and ours the file in the wheel.
+    // Both bills of materials name the package of each library, and ours also the file in the wheel.
     let own = json(&format!("dist/{}.cdx.json", wheel["path"].as_str().unwrap()));
     for library in wheel["grafted"].as_array().unwrap() {
         let components = |bom: &serde_json::Value| {
@@ -68,11 +68,11 @@ fn a_library_of_the_system_is_put_into_the_wheel_and_runs_where_the_system_has_n
         assert_eq!(part["hashes"][0]["content"], wheel_audit::digest::of_bytes(&member(file)));
         assert!(part["purl"].as_str().unwrap().starts_with("pkg:deb/debian/libgomp1@"), "{part}");
     }
-    // The same input gives the same bytes.
+    // The same input produces the same bytes.
     let repaired = root.join(job).join("repaired").join("demo-1.0-cp311-cp311-linux_x86_64.whl");
     let first = fs_err::read(&repaired).unwrap();
     fs_err::remove_dir_all(root.join("dist")).unwrap();
-    // A file of its own, so that the engine does not take its step from the cache.
+    // A different file, so that the engine does not use the cached step.
     let toml = fs_err::read_to_string(root.join("wheels.toml")).unwrap();
     fs_err::write(
         root.join("wheels.toml"),

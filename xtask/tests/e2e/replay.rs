@@ -1,4 +1,4 @@
-//! The generated workflow, carried out with the real engine: from a push to a wheel that pip installs from an index.
+//! Runs the generated workflow with the real engine: from a push to a wheel that pip installs from an index.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -25,7 +25,7 @@ struct Index {
 }
 
 impl Index {
-    /// Without files; uploads need no password.
+    /// Without files. Uploads require no password.
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -51,12 +51,12 @@ impl Drop for Index {
     }
 }
 
-/// What stays between runs, as GitHub's cache of the compiled tool does.
+/// The files that runs share, like GitHub's cache of the compiled tool.
 fn kept() -> Utf8PathBuf {
     repository().join("target/replay")
 }
 
-/// The folder with `pypiserver`, by the hashes of `check-tools.txt`.
+/// The folder of `pypiserver`, by the hashes of `check-tools.txt`.
 fn server() -> Utf8PathBuf {
     let pins = fs_err::read_to_string(repository().join("xtask/check-tools.txt")).unwrap();
     let folder =
@@ -95,7 +95,7 @@ pub(crate) fn fill(hub: &Hub, edit: impl FnOnce(&mut DocumentMut)) {
     ];
     for name in sh("git", &list).split_terminator('\0') {
         let from = repository().join(name);
-        // A deleted file is still listed.
+        // git still lists a deleted file.
         if from.is_file() {
             fs_err::create_dir_all(origin.join(name).parent().unwrap()).unwrap();
             fs_err::copy(from, origin.join(name)).unwrap();
@@ -120,10 +120,11 @@ fn one(word: &str) -> toml_edit::Item {
     value(toml_edit::Array::from_iter([word]))
 }
 
-/// Whether the job `tool` compiles. It takes minutes, and the program is that of these tests but for its profile.
+/// Whether the job `tool` compiles. That takes minutes, and the program differs from the tested one only by its
+/// profile.
 const COMPILES: bool = cfg!(feature = "e2e-full");
 
-/// A runner; where it `compiles`, crates stay from run to run, so that only the workspace's own are compiled anew.
+/// A runner. If it `compiles`, runs share crates, so that it compiles only the workspace's own crates again.
 pub(crate) fn machine(bin: &Utf8Path, compiles: bool) -> Machine {
     compiler::write(bin, compiles);
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap());
@@ -146,18 +147,18 @@ pub(crate) fn machine(bin: &Utf8Path, compiles: bool) -> Machine {
     }
 }
 
-/// Prints a line, also of a test that passes.
+/// Prints a line, even if the test passes.
 pub(crate) fn report(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-/// How many steps of the engine there were, and how many of them were in a cache.
+/// The number of the engine's steps, and the number of cached ones.
 pub(crate) struct Layers {
     pub(crate) cached: usize,
     pub(crate) all: usize,
 }
 
-/// Prints what each job took, and returns the layers of the build job.
+/// Prints the duration of each job, and returns the layers of the build job.
 pub(crate) fn report_times(title: &str, run: &Run<'_>) -> Layers {
     report(&format!("replay: {title}"));
     for (name, record) in &run.jobs {
@@ -200,7 +201,7 @@ fn a_push_releases_a_tag_publishes_and_pip_installs_from_the_index() {
     let words: Vec<_> = wheel.split('-').collect();
     let (project, version) = (words[0], words[1]);
 
-    // Nothing is another than before: each layer is in the cache.
+    // Nothing changed: every layer is in the cache.
     let tag = format!("v{version}");
     hub.git(&["tag", &tag]);
     let tagged = push(&format!("refs/tags/{tag}"), &sha, &[]);
@@ -226,7 +227,7 @@ fn a_push_releases_a_tag_publishes_and_pip_installs_from_the_index() {
 
     assert!(layers.cached * 2 > layers.all, "{} of {} steps", layers.cached, layers.all);
     if COMPILES {
-        // The compile step alone is another. The second build takes a minute.
+        // Only the compile step changed. The second build takes a minute.
         let path = hub.origin().join("wheels.toml");
         let mut toml: DocumentMut = fs_err::read_to_string(&path).unwrap().parse().unwrap();
         toml["build"]["env"]["REPLAY"] = value(hub.folder.as_str());

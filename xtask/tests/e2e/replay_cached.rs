@@ -1,5 +1,5 @@
-//! The generated workflow with `[ci] cache = "gha"`, carried out twice on machines whose engines are empty: the second
-//! run takes its layers from the cache service (`cache_service.py`). Minutes: `cargo xtask ci --full`.
+//! Runs the generated workflow with `[ci] cache = "gha"` twice on machines with empty engines: the second run loads
+//! its layers from the cache service (`cache_service.py`). Minutes: `cargo xtask ci --full`.
 
 use std::collections::BTreeSet;
 
@@ -16,15 +16,15 @@ use crate::runner::run::Conclusion::Skipped;
 use crate::runner::run::{Machine, Run};
 use crate::second::Second;
 
-/// The stages whose layers depend on no source.
+/// The stages whose layers do not depend on a source.
 const SHARED: [&str; 6] =
     ["system", "base", "interpreter", "build-environment", "smoke-system", "smoke-requirements"];
-/// The published wheel, which is another from day to day: no run keeps its layers.
+/// The published wheel, which changes from day to day: no run keeps its layers.
 const PUBLISHED: [&str; 3] = ["files-published", "fetch-published", "published"];
-/// What may run with another environment of the build: the build, and the smoke test of its wheel.
+/// The stages that depend on the environment of the build: the build, and the smoke test of its wheel.
 const CHANGED: [&str; 5] = ["wheel-builder", "output", "smoke-env", "smoke-run", "smoke"];
 
-/// A repository on GitHub with its cache service, and one engine, which stands for a new machine in each run.
+/// A repository on GitHub with its cache service, and one engine, emptied before each run like a new machine.
 struct Site {
     hub: Hub,
     engine: Second,
@@ -81,7 +81,7 @@ impl Site {
         machine
     }
 
-    /// Pushes `reference` and carries out its workflow in an empty engine.
+    /// Pushes `reference` and runs its workflow in an empty engine.
     fn push(&self, title: &str, reference: &str, (sha, changed): &(String, Vec<String>)) -> Seen {
         empty(&self.engine.host());
         let (machine, before) = (self.machine(reference), self.service.counts());
@@ -107,8 +107,8 @@ impl Site {
     }
 }
 
-/// Prints how many steps came from the cache, and returns the stages of those that ran.
-/// The engine reports no step whose result nothing needs, such as those before a smoke test that is in the cache itself.
+/// Prints the number of cached steps, and returns the stages of the others. The engine does not report steps without
+/// a user, such as those before a cached smoke test.
 fn report_steps(run: &Run<'_>) -> BTreeSet<String> {
     let steps = engine::first_calls(&run.job("build").engine);
     let missed: Vec<_> =
@@ -132,7 +132,7 @@ fn the_second_run_in_an_empty_engine_takes_its_layers_from_the_cache() {
         assert_eq!(first.counted(&format!("stored list of {scope}")), 1, "{scope}");
     }
 
-    // A tag of the same commit reads what the default branch wrote, and stores nothing.
+    // A tag of the same commit reads the caches of the default branch, and stores nothing.
     let sdist = site.configuration()["source"]["sdist"].as_str().unwrap().to_owned();
     let tag = format!("v{}", sdist.split("==").nth(1).unwrap());
     site.hub.git(&["tag", &tag]);
@@ -141,9 +141,9 @@ fn the_second_run_in_an_empty_engine_takes_its_layers_from_the_cache() {
     assert!(tagged.counted("hit layer") > 0, "{:?}", tagged.after);
     assert_eq!(tagged.counted("miss layer") + tagged.counted("stored layer"), 0);
 
-    // Another build: what comes before it stays, and the system of the smoke test.
+    // Another build keeps the layers of the steps before it, and of the smoke test's system.
     let mut toml = site.configuration();
-    // `env` also reaches the layer of the build requirements.
+    // `env` also affects the layer of the build requirements.
     toml["build"]["config-settings"]["replay"] = value("2");
     fs_err::write(site.hub.origin().join("wheels.toml"), toml.to_string()).unwrap();
     let two = site.hub.commit("two");

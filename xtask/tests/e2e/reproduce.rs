@@ -1,11 +1,12 @@
-//! `reproduce` in containers: what reaches a wheel from the circumstances of its build is found and named, and what
-//! the environment of a build fixes is the same.
+//! `reproduce` in containers: reports how the circumstances of a build affect the wheel, and that a fixed environment
+//! prevents differences.
 
 use std::collections::BTreeMap;
 
 use crate::workspace::Workspace;
 
-/// Writes a wheel of what it finds, its members in the order of directory entries and with the time of the build.
+/// Writes a wheel with facts about its build. Its members have the order of directory entries and the time of the
+/// build.
 const BACKEND: &str = r#"import base64, hashlib, os, socket, subprocess, sys, time, zipfile
 TAG = "cp311-cp311-linux_x86_64"
 CODE = 'const char *stamp(void) { return __FILE__ " " __DATE__ " " __TIME__; }\nvoid *PyInit_%s(void) { return 0; }\n'
@@ -75,6 +76,6 @@ fn what_the_circumstances_of_a_build_leave_in_a_wheel_is_named() {
     if std::thread::available_parallelism().unwrap().get() > 1 {
         expected.insert("pkg/cores.txt", "content");
     }
-    // Neither `pkg/fixed.txt`, nor the module whose compiler knows SOURCE_DATE_EPOCH, nor the archive.
+    // Without differences: `pkg/fixed.txt`, the module whose compiler uses SOURCE_DATE_EPOCH, and the archive.
     assert_eq!(causes, expected, "{stdout}");
 }

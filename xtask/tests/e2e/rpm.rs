@@ -1,5 +1,5 @@
-//! Enterprise Linux, whose mirrors a test machine need not reach: dnf and RPM for real, against a
-//! repository that the test makes.
+//! Enterprise Linux with the real dnf and RPM and the test's own repository, because test machines may not reach its
+//! mirrors.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -8,14 +8,14 @@ use camino::Utf8PathBuf;
 use crate::common::skip::unless_skipped;
 use crate::workspace::{Workspace, debian_12, repository, sh};
 
-/// The packages that the scripts ask for by name, and some programs of theirs.
+/// The packages that the scripts name, some with their programs.
 const PACKAGES: &str = "ca-certificates curl curl-minimal diffutils findutils gcc=/usr/bin/gcc \
     gcc-c++=/usr/bin/g++ glibc-devel gzip make pkgconf-pkg-config python3 python3-pip tar xz git-core \
     cmake file rust cargo python3.10=/usr/bin/python3.10 python3.10-devel \
     python3.12=/usr/bin/python3.12 python3.12-devel libffi libffi-devel sqlite-devel \
     bzip2-devel libzstd-devel openssl-devel xz-devel zlib-devel bash=/bin/bash snappy";
 
-/// An image with dnf, RPM and the repository in `/repo`, by its id.
+/// An image with dnf, RPM and the repository in `/repo`; returns its id.
 fn image() -> String {
     let dir = tempfile::tempdir().unwrap();
     let folder = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
@@ -44,7 +44,7 @@ fn defect_07_the_dnf_branch_installs_asks_and_answers_where_curl_minimal_is() {
     sh("docker", &[&args[..], &["sh", "/test.sh"]].concat());
 }
 
-/// A workspace whose one target is made by dnf, in `image` and as this machine's own.
+/// A workspace with one target, created by dnf in `image` for this machine.
 fn bootstrapped(image: &str, key: &str) -> Workspace {
     let w = Workspace::new(|_| String::new());
     let top = w.root.parent().unwrap().to_owned();
@@ -59,7 +59,7 @@ fn bootstrapped(image: &str, key: &str) -> Workspace {
          repositories = [\"file:///repo/$basearch\"]\npackages = [\"bash\"]\n"
     );
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
-    // What a container unpacks belongs to root, and the test may be another user's.
+    // Files that a container unpacks belong to root, and the test may run as another user.
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let dnf = format!(
         "#!/bin/sh\nexec docker run --rm --network=none --env HOME --volume {top}:{top} {image} \
@@ -76,7 +76,7 @@ fn make(w: &Workspace, platform: &str) -> String {
     let path = format!("{}/bin:{}", w.root.parent().unwrap(), std::env::var("PATH").unwrap());
     let args = ["wheels", "el", platform, "--base", "bootstrap"];
     let output = w.command(&args).env("PATH", path).output().unwrap();
-    // The tiny system has no shell: no wheel comes of it.
+    // The tiny system has no shell, so that the build fails.
     assert_ne!(output.status.code(), Some(0));
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -1,4 +1,4 @@
-//! A second engine beside the machine's own.
+//! A second engine on this machine.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use camino::Utf8PathBuf;
 use crate::common::skip::unless_skipped;
 use crate::workspace::sh;
 
-/// A second engine of this machine with everything of its own, stopped at the end. It has a bridge of
-/// its own, too: without any (`--bridge=none`) `dockerd` removes the one of the first engine.
+/// A second engine with its own folders, stopped at the end. It has its own bridge, too: with `--bridge=none`,
+/// `dockerd` removes that of the first engine.
 pub(crate) struct Second {
     pub(crate) child: Child,
     pub(crate) folder: Utf8PathBuf,
@@ -18,7 +18,7 @@ pub(crate) struct Second {
 }
 
 impl Second {
-    /// The machine's own programs.
+    /// The machine's programs.
     pub(crate) fn start() -> Self {
         Self::of("dockerd")
     }
@@ -28,8 +28,7 @@ impl Second {
         let dir = tempfile::tempdir().unwrap();
         let folder = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap();
         let bridge = format!("xtask{}", std::process::id());
-        // With an address of its own: else it takes that of whatever container comes, and the
-        // others lose the network.
+        // The bridge has an address: otherwise it has that of any container, and the others lose the network.
         let address = ["address", "02:42:0a:d5:4d:01"];
         sh("ip", &[&["link", "add", &bridge][..], &address, &["type", "bridge"]].concat());
         sh("ip", &["addr", "add", "10.213.77.1/24", "dev", &bridge]);
@@ -67,14 +66,14 @@ impl Second {
 
 impl Drop for Second {
     fn drop(&mut self) {
-        // SIGTERM, so that it takes its containerd and its mounts with it.
+        // SIGTERM, so that it ends its containerd and its mounts.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
         let _ = Command::new("ip").args(["link", "del", &self.bridge]).status();
     }
 }
 
-/// Only root starts engines.
+/// Only root can start engines.
 #[track_caller]
 pub(crate) fn may_start_engines() -> bool {
     unless_skipped(rustix::process::geteuid().is_root(), "only root starts a second engine")

@@ -1,4 +1,4 @@
-//! What the build inherits from the host stays in no layer, log or metadata.
+//! No layer, log or metadata contains secrets of the host.
 
 use std::io::Read as _;
 use std::process::Command;
@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use crate::workspace::{Workspace, sh};
 
-/// Words that no honest layer holds.
+/// Words that no layer should contain.
 const SETTING: &str = "canary-setting-5f1c.example";
 const NETRC: &str = "canary-netrc-77ab";
 const CERTIFICATE: &str = "canary-certificate-c0de";
@@ -24,7 +24,7 @@ fn no_layer_no_log_and_no_metadata_holds_a_secret() {
         .unwrap_or_else(|_| "/etc/ssl/certs/ca-certificates.crt".to_owned());
     let trusted = fs_err::read_to_string(trusted).unwrap_or_default();
     fs_err::write(&bundle, format!("{trusted}\n# {CERTIFICATE}\n")).unwrap();
-    // A system package that no other test asks for: nothing comes from an earlier build's cache.
+    // A system package that no other test installs: nothing comes from an earlier build's cache.
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let packages = "system_packages = { apt = [\"sl\"] }\n[toolchain]";
     let toml = toml.replace("[toolchain]", packages);
@@ -32,14 +32,14 @@ fn no_layer_no_log_and_no_metadata_holds_a_secret() {
     let args =
         ["wheels", "debian:12", "linux/amd64", "--python", "cp311", "--verbose", "--no-cache"];
     let mut command = w.command(&args);
-    // An extra host that is never asked: the setting is in use, and names the canary.
+    // An unused extra host: the setting is active, and names the canary.
     command.env("PIP_TRUSTED_HOST", SETTING).env("NO_PROXY", SETTING);
     command.env("HOME", home.as_str()).env("SSL_CERT_FILE", bundle.as_str());
     command.env("DOCKER_CONFIG", home.join(".docker").as_str());
     let output = command.output().unwrap();
     let shown = [output.stdout.clone(), output.stderr.clone()].concat();
     crate::workspace::ran(&output, 0);
-    clean("what it printed", &shown);
+    clean("the output", &shown);
     for folder in [w.dist(), w.root.join("target/xtask/logs"), w.root.join("target/xtask/jobs")] {
         for entry in walkdir::WalkDir::new(&folder).into_iter().filter_map(Result::ok) {
             if entry.file_type().is_file() {
@@ -57,7 +57,7 @@ fn no_layer_no_log_and_no_metadata_holds_a_secret() {
     });
 }
 
-/// The same steps kept as an image: its layers, its configuration and its labels.
+/// Exports the same steps as an image: its layers, its configuration and its labels.
 fn the_kept_base_image_is_clean(w: &Workspace, inherit: &dyn Fn(&mut Command)) {
     let args = ["base-image", "build", "debian:12", "linux/amd64", "--python", "cp311", "--json"];
     let mut command = w.command(&args);
@@ -71,7 +71,7 @@ fn the_kept_base_image_is_clean(w: &Workspace, inherit: &dyn Fn(&mut Command)) {
     read_all(&archive, "the kept base image");
 }
 
-/// Reads every file of an image archive, unpacked where it is packed.
+/// Reads every file of an image archive, including archives in it.
 fn read_all(archive: &Utf8Path, what: &str) {
     let mut interpreter = false;
     let mut tar = tar::Archive::new(fs_err::File::open(archive).unwrap());
@@ -87,8 +87,8 @@ fn read_all(archive: &Utf8Path, what: &str) {
         interpreter |= holds(&bytes, "python3.11");
         clean(&format!("{name} of {what}"), &bytes);
     }
-    // The control: what must be there is found in the same way.
-    assert!(interpreter, "{what} holds no interpreter, so it was not read right");
+    // The control: the same search finds an expected file.
+    assert!(interpreter, "{what}: no interpreter found");
 }
 
 fn clean(name: &str, bytes: &[u8]) {
@@ -101,18 +101,18 @@ fn holds(bytes: &[u8], word: &str) -> bool {
     memchr::memmem::find(bytes, word.as_bytes()).is_some()
 }
 
-/// Exports the stage that the run left in the engine's cache, and reads every layer of it.
+/// Exports the stage that the run left in the engine's cache, and reads every layer.
 fn every_layer_is_clean(w: &Workspace, stage: &str) {
     let log = fs_err::read_to_string(w.root.join("target/xtask/logs/debian12-amd64-cp311.log"));
     let log = log.unwrap();
     let target = if stage == "smoke-env" { "smoke" } else { "wheel-builder" };
-    // An argument may hold several lines.
+    // An argument can have several lines.
     let (set, end) = (format!("--set {target}.output="), format!(" {target}\n"));
     let call = log.split("\n$ ").find(|call| call.contains(&set)).unwrap();
     let call = &call[..call.find(&end).unwrap() + end.len() - 1];
     let archive = w.root.join(format!("{stage}.tar"));
-    // The printed command, with another stage and another output, without its secrets and without
-    // `--no-cache`: all comes from the cache that the run filled.
+    // The printed command with another stage and another output, without its secrets and without `--no-cache`:
+    // everything comes from the cache that the run filled.
     let command = call
         .trim_start_matches("$ ")
         .replace(" --no-cache", "")

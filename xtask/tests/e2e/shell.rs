@@ -1,4 +1,4 @@
-//! The builder as the build sees it, and the state before a step that failed.
+//! A shell in the builder's environment, and in the state before a failed step.
 
 use crate::workspace::{Workspace, ran, sh};
 
@@ -10,7 +10,7 @@ fn images() -> String {
 fn a_shell_has_what_the_build_has_and_leaves_nothing_behind() {
     let w = Workspace::new(|toml| toml);
     let before = images();
-    // The environment of the build, its tools, the source; and what the build does succeeds by hand.
+    // The shell has the environment of the build, its tools and the source, and the build succeeds in it.
     let script = "test -f pyproject.toml && test \"$AUTOBAHN_USE_NVX\" = 1 && just --version && \
         python --version && test -r /run/secrets/ca && exit 7";
     let args = ["shell", "debian:12", "linux/amd64", "--python", "cp311", "--", "sh", "-c", script];
@@ -34,8 +34,8 @@ fn after_a_failed_build_the_shell_stands_before_the_failed_step() {
     let toml = toml.replace("[check]", "env = { CC = \"/bin/false\", CFLAGS = \"-O1\" }\n[check]");
     fs_err::write(&path, toml).unwrap();
     let (_, stderr) = w.run(&["wheels", "debian:12", "linux/amd64"], 1);
-    // Without its compiler the package gives a wheel without code, which the audit refuses; a recipe that
-    // is not there is a step that fails.
+    // Without its compiler, the package builds a wheel without code, which the audit rejects. A missing recipe fails
+    // the step.
     assert!(stderr.contains("the audit rejected"), "{stderr}");
     let toml =
         fs_err::read_to_string(&path).unwrap().replace("[build]", "[build]\nrecipe = \"no\"");
@@ -72,7 +72,7 @@ fn after_a_failed_smoke_test_the_shell_has_the_wheel() {
 
 #[test]
 fn a_shell_that_has_no_interpreter_says_why_and_whose_choice_it_was() {
-    // A package that takes the interpreter: its source is fetched beside, and must not be what fails.
+    // A package for this interpreter. The source is fetched in parallel, and must not be the failure.
     let w = Workspace::of_package(
         "sdist = \"markupsafe==3.0.2\"\n\
          sha256 = \"ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0\"",
@@ -83,7 +83,7 @@ fn a_shell_that_has_no_interpreter_says_why_and_whose_choice_it_was() {
     let pythons = "pythons = [\"cp310\"]\nproviders = [\"distro\"]";
     fs_err::write(&path, toml.replace("pythons = [\"cp311\"]", pythons)).unwrap();
     let (_, stderr) = w.run(&["shell", "debian:12", "linux/amd64", "--", "true"], 2);
-    for said in ["no provider has cp310", "`--python`", "-shell.log"] {
-        assert!(stderr.contains(said), "{said}: {stderr}");
+    for text in ["no provider has cp310", "`--python`", "-shell.log"] {
+        assert!(stderr.contains(text), "{text}: {stderr}");
     }
 }

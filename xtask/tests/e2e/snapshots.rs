@@ -1,4 +1,4 @@
-//! Old packages: apt for real, against a mirror that the test makes, with two days and two versions of a package.
+//! Old packages: the real apt and a mirror with two days and two versions of a package.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -43,7 +43,7 @@ fn answer(mut stream: TcpStream, folder: &Utf8Path) {
     }
 }
 
-/// Adds `version` of the package `xtask-demo` to the archive `folder`, whose lists are out of date.
+/// Adds `version` of the package `xtask-demo` to the archive `folder`, whose lists are expired.
 fn publish(folder: &Utf8Path, version: &str) {
     let script = format!(
         "set -eu; tree=$(mktemp -d); mkdir -p \"$tree/DEBIAN\" {folder}/dists/stable/main/binary-amd64 {folder}/pool\n\
@@ -59,7 +59,7 @@ fn publish(folder: &Utf8Path, version: &str) {
     sh("sh", &["-c", &script]);
 }
 
-/// What `pkg_install xtask-demo` installs in a container whose only source is `source`, with `settings`.
+/// The version that `pkg_install xtask-demo` installs in a container whose only source is `source`, with `settings`.
 fn installed(image: &str, source: &str, settings: &[&str]) -> Result<String, String> {
     let scripts = format!("{}/scripts:/xtask:ro", repository());
     let script = format!(
@@ -86,7 +86,7 @@ fn packages_of_a_day_and_of_a_version_are_installed() {
     publish(&top.join("snapshot/demo/20201102T000000Z"), "1.5");
     let (mirror, image) = (serve(&top), debian_12());
     let source = format!("deb [trusted=yes] {mirror}/now/demo stable main");
-    // Without anything, lists that are no longer valid are refused.
+    // By default, apt rejects expired lists.
     let stale = installed(&image, &source, &[]).unwrap_err();
     assert!(stale.contains("expired"), "{stale}");
     let template = format!("SNAPSHOT_URL={mirror}/snapshot/{{archive}}/{{time}}/");
@@ -96,7 +96,7 @@ fn packages_of_a_day_and_of_a_version_are_installed() {
     };
     assert_eq!(of("20201101T000000Z", &[]), "1.0");
     assert_eq!(of("20201102T000000Z", &[]), "1.5");
-    // A locked version that the source has; one that it has not is left to the comparison afterwards.
+    // Installs a locked version if the source has it; otherwise the later comparison reports it.
     let all = format!("SNAPSHOT_URL={mirror}/now/{{archive}}");
     let now = |lock: &str| {
         installed(&image, &source, &["SNAPSHOT=20201103T000000Z", &all, lock]).unwrap()
@@ -104,7 +104,7 @@ fn packages_of_a_day_and_of_a_version_are_installed() {
     assert_eq!(now("LOCKED_PACKAGES="), "2.0");
     assert_eq!(now("LOCKED_PACKAGES=# new\nother=1\nxtask-demo=1.0"), "1.0");
     assert_eq!(now("LOCKED_PACKAGES=xtask-demo=0.9"), "2.0");
-    // apt of Debian 12 knows no snapshots by itself.
+    // apt of Debian 12 does not support snapshots itself.
     let unknown = installed(&image, &source, &["SNAPSHOT=20201101T000000Z"]).unwrap_err();
     assert!(unknown.contains("snapshot-url"), "{unknown}");
 }

@@ -1,4 +1,4 @@
-//! Where the source comes from: another package of the index, a folder of the repository.
+//! Sources: another package of the index, or a folder of the repository.
 
 use camino::Utf8Path;
 
@@ -18,7 +18,7 @@ fn another_package_needs_nothing_but_another_wheels_toml() {
     assert!(w.wheels("debian12-amd64")[0].eq_ignore_ascii_case(name));
 }
 
-/// Makes the step that fetches the archive one that the engine has not seen.
+/// Makes the fetch step run again.
 fn fetch_anew(w: &Workspace) {
     w.replace("scripts/fetch-sdist.py", |text| format!("{text}# {}\n", w.root));
 }
@@ -37,7 +37,7 @@ fn the_source_archive_is_fetched_once_for_all_targets() {
         |name: &str| fs_err::read_to_string(w.root.join("target/xtask/logs").join(name)).unwrap();
     let both = log("debian12-amd64-cp311.log") + &log("debian13-amd64-cp313.log");
     let kept = both.matches("markupsafe-3.0.2.tar.gz is in the cache").count();
-    // Twice where an earlier run left it there.
+    // Twice if an earlier run cached it.
     assert!(kept >= 1, "{both}");
     assert_eq!(kept + both.matches("Downloading markupsafe").count(), 2, "{both}");
 }
@@ -54,8 +54,7 @@ fn a_source_archive_with_another_hash_is_refused_and_both_are_named() {
 #[test]
 fn a_hash_of_another_version_is_refused() {
     let w = Workspace::of_package(MARKUPSAFE, CHECK);
-    // Now the archive is in the cache, and is taken from there by its hash; a step that the engine has
-    // done before would put none there.
+    // The step runs again, so that the archive is in the cache. The next builds find it there by its hash.
     fetch_anew(&w);
     w.run(&WHEELS, 0);
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -102,7 +101,7 @@ fn a_package_in_the_repository_is_built_from_its_folder_and_again_when_it_change
     let (stdout, _) = w.run(&WHEELS, 0);
     assert!(stdout.contains("unchanged"), "a run changes nothing in its own context: {stdout}");
     lay_out_package(&w.root, "43");
-    // What an earlier build left, and what hangs a program that opens it.
+    // Files of an earlier build, and a pipe that blocks programs that open it.
     for name in
         ["temp.linux-x86_64-cpython-311/inplace.o", "lib.linux-x86_64-cpython-311/inplace.so"]
     {

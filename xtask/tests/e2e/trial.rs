@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::common;
 use crate::workspace::Workspace;
 
-/// A module of any `CPython`, which needs no headers: `PyModuleDef` of 64-bit machines.
+/// A module for any `CPython` that requires no headers: `PyModuleDef` of 64-bit machines.
 const MODULE: &str = "extern void *PyModule_Create2(void *, int);\n\
     static struct { long base[5]; const char *name, *doc; long size; void *rest[5]; } def = {{1}, \"m\", 0, -1};\n\
     void *PyInit_m(void) { return PyModule_Create2(&def, 1013); }\n";
@@ -41,7 +41,7 @@ fn a_system_shows_which_predictions_are_right() {
     let w = Workspace::of_package("path = \".\"", "");
     let folder = &w.root;
     let good = wheel(folder, "good", &gcc(folder, "m.so", MODULE, &[]));
-    // A symbol of a glibc that is not there yet, from a library that stands in for it.
+    // A symbol of a future glibc, from a fake library.
     fs_err::write(folder.join("map"), "GLIBC_2.99 { global: newer; };\n").unwrap();
     let script = format!("-Wl,--version-script={}", folder.join("map"));
     gcc(folder, "libc.so", "void newer(void) {}", &["-Wl,-soname,libc.so.6", &script]);
@@ -59,7 +59,7 @@ fn a_system_shows_which_predictions_are_right() {
     assert_eq!(results, ["loads", "installs, does not load"], "{trials:?}");
     let words = trials[1]["observed"]["files"][0]["words"].as_str().unwrap();
     assert!(words.contains("GLIBC_2.99"), "{words}");
-    // What no audit sees: the module's own code ends the process.
+    // The audit cannot detect this: the module's own code ends the process.
     let dies = "__attribute__((constructor)) static void f(void) { __builtin_trap(); }\n";
     let dies = wheel(folder, "dies", &gcc(folder, "m.so", &format!("{MODULE}{dies}"), &[]));
     let trials = run(&[&good, &dies], 1);

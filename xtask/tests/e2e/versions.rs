@@ -1,4 +1,4 @@
-//! Versions and lists of files from git: what a build of the tool's source gives, and one in the user's own clone.
+//! Versions and file lists from git: a build of the tool's source produces the same as one in the user's clone.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 const CHECK: &str = "imports = [\"versioned._native\"]";
 const SOURCE_DATE_EPOCH: &str = "1580601600";
 
-/// A backend: its name, the requirements of its build system, the backend, and its own settings.
+/// A backend: its name, the requirements of its build system, the backend, and its settings.
 type Backend = (&'static str, &'static str, &'static str, &'static str);
 const SETUPTOOLS_SCM: Backend = (
     "setuptools_scm",
@@ -53,7 +53,7 @@ const BACKENDS: [Backend; 5] = [
     ),
 ];
 
-/// Runs git in `folder`, as a user that it knows, on the day that `SOURCE_DATE_EPOCH` of the build follows from.
+/// Runs git in `folder` with a fixed user, on the day of the build's `SOURCE_DATE_EPOCH`.
 fn git(folder: &Utf8Path, args: &[&str]) -> String {
     let date = format!("GIT_COMMITTER_DATE={SOURCE_DATE_EPOCH} +0000");
     let user =
@@ -106,7 +106,7 @@ fn python(folder: &Utf8Path, requirements: &[&str]) -> Utf8PathBuf {
     python
 }
 
-/// Builds `tree` without isolation; the wheel's name, the names in it, and the files that hold the version.
+/// Builds `tree` without isolation; returns the wheel's name, its members, and the files that contain the version.
 fn build(python: &Utf8Path, tree: &Utf8Path) -> (String, Vec<String>) {
     let out = tree.parent().unwrap().join("out");
     let _ = fs_err::remove_dir_all(&out);
@@ -120,7 +120,7 @@ fn build(python: &Utf8Path, tree: &Utf8Path) -> (String, Vec<String>) {
     contents(&Utf8PathBuf::try_from(wheel.path()).unwrap())
 }
 
-/// A wheel's name, and its members; those that a version or a commit is written to, with their text.
+/// A wheel's name and members, with the text of those that contain a version or a commit.
 fn contents(wheel: &Utf8Path) -> (String, Vec<String>) {
     let mut archive = zip::ZipArchive::new(fs_err::File::open(wheel).unwrap()).unwrap();
     let mut members: Vec<String> =
@@ -135,7 +135,7 @@ fn contents(wheel: &Utf8Path) -> (String, Vec<String>) {
     (wheel.file_name().unwrap().to_owned(), members)
 }
 
-/// A copy of the user's clone, with the times that the source of a build has.
+/// A copy of the user's clone, with the times of a build's source.
 fn copy_of(root: &Utf8Path, dir: &Utf8Path) -> Utf8PathBuf {
     let copy = dir.join("clone");
     let _ = fs_err::remove_dir_all(&copy);
@@ -162,7 +162,7 @@ fn copy_of(root: &Utf8Path, dir: &Utf8Path) -> Utf8PathBuf {
     copy
 }
 
-/// The source that the tool sends for `w`, unpacked as in the container.
+/// The source that the tool sends for `w`, unpacked like in the container.
 #[cfg(feature = "e2e-full")]
 fn sent(w: &Workspace, dir: &Utf8Path) -> Utf8PathBuf {
     w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run"], 0);

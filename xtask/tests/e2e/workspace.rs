@@ -1,10 +1,10 @@
-//! A copy of this repository's build files in a folder of the test's own.
+//! A copy of this repository's build files in a temporary folder.
 
 use std::process::{Command, Output};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// A workspace with this repository's `docker/` and `scripts/`, and a `wheels.toml` of the test's.
+/// A workspace with this repository's `docker/` and `scripts/`, and the test's `wheels.toml`.
 pub(crate) struct Workspace {
     _dir: tempfile::TempDir,
     pub(crate) root: Utf8PathBuf,
@@ -15,7 +15,7 @@ pub(crate) fn repository() -> &'static Utf8Path {
 }
 
 impl Workspace {
-    /// With this repository's own `wheels.toml`, changed by `edit`.
+    /// With this repository's `wheels.toml`, changed by `edit`.
     pub(crate) fn new(edit: impl FnOnce(String) -> String) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap().join("repo");
@@ -36,7 +36,7 @@ impl Workspace {
         Self { _dir: dir, root }
     }
 
-    /// Replaces one of the tool's build files, such as `scripts/build.sh`, by `edit` of its contents.
+    /// Changes one of the tool's build files, such as `scripts/build.sh`, with `edit`.
     pub(crate) fn replace(&self, name: &str, edit: impl FnOnce(String) -> String) {
         let text = fs_err::read_to_string(repository().join(name)).unwrap();
         let path = self.root.join("xtask/assets").join(name);
@@ -44,8 +44,7 @@ impl Workspace {
         fs_err::write(path, edit(text)).unwrap();
     }
 
-    /// With a configuration for another package: `source` is the line of `[source]`, `check` the
-    /// whole table.
+    /// With a configuration for another package: `source` is the line of `[source]`, `check` the whole table.
     pub(crate) fn of_package(source: &str, check: &str) -> Self {
         let toml = format!(
             "[source]\n{source}\n[build]\npythons = [\"cp311\"]\n[check]\nnative = true\n{check}\n\
@@ -96,7 +95,7 @@ impl Workspace {
         command
     }
 
-    /// Runs xtask; its two outputs as text, and its exit status.
+    /// Runs xtask; returns its outputs as text, and its exit status.
     #[track_caller]
     pub(crate) fn run(&self, args: &[&str], code: i32) -> (String, String) {
         ran(&self.command(args).output().unwrap(), code)
@@ -129,14 +128,14 @@ pub(crate) fn ran(output: &Output, code: i32) -> (String, String) {
     (stdout, stderr)
 }
 
-/// Runs a command of the test's own, which has to succeed; its standard output.
+/// Runs a command of the test, which must succeed; returns its standard output.
 #[track_caller]
 pub(crate) fn sh(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().unwrap();
     ran(&output, 0).0
 }
 
-/// The image that stands for Debian 12 on this machine, by its name in the engine.
+/// The name of the Debian 12 image in this machine's engine.
 pub(crate) fn debian_12() -> String {
     let w = Workspace::new(|toml| toml);
     let (stdout, _) = w.run(&["build-info", "debian:12", "--json"], 0);
@@ -144,8 +143,8 @@ pub(crate) fn debian_12() -> String {
     info[0]["image"]["reference"].as_str().unwrap().to_owned()
 }
 
-/// Runs `fixture`, a shell script, in Debian 12 with `package`, started by `shell` and with further `options` of
-/// `docker run`, among them the network, without which there is none; our scripts are in `/xtask`. What it printed.
+/// Runs the shell script `fixture` with `shell` in Debian 12 with `package`; returns its output. The scripts are in
+/// `/xtask`. Without a network, unless `options` of `docker run` add one.
 #[track_caller]
 pub(crate) fn run_in_debian_12(
     package: &str,

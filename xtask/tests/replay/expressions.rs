@@ -1,4 +1,4 @@
-//! Expressions, against what GitHub's reference says of them.
+//! Compares the evaluation of expressions with GitHub's reference.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The generated workflow, carried out on this machine. Here the engine is a script; `tests/e2e/replay.rs` has the
-//! same with a real one.
+//! Runs the generated workflow on this machine with a fake engine. `tests/e2e/replay.rs` does the same with the real
+//! one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../../crates/wheel-build/tests/common/mod.rs"]

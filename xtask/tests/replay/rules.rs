@@ -1,4 +1,4 @@
-//! What the runner takes over from GitHub: the rules of workflows, artifacts, caches and files.
+//! GitHub's rules that the runner implements: for workflows, artifacts, caches and files.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -125,7 +125,7 @@ fn an_artifact_has_its_name_once_and_loses_modes_hidden_files_and_empty_folders(
     assert_eq!(mode & 0o777, 0o644);
     assert!(download("d2", &[("name", "z")]).is_err());
     assert!(download("d2", &[("pattern", "z*")]).unwrap().is_empty());
-    // One that a pattern chooses is in a folder of its own, too.
+    // An artifact that a pattern chooses has its own folder, too.
     assert_eq!(download("d3", &[("pattern", "x-2")]).unwrap(), ["x-2/one"]);
     assert_eq!(download("d4", &[("pattern", "x-*")]).unwrap(), ["x-1/a/b", "x-2/one"]);
     let merged = [("pattern", "x-*"), ("merge-multiple", "true")];

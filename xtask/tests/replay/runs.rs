@@ -1,4 +1,4 @@
-//! Whole runs, with a script as the engine: what has to fail fails, and what must not run does not.
+//! Whole runs with a fake engine: failures, and steps that must not run.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -26,7 +26,7 @@ glibc = "2.36"
 platforms = ["linux/amd64"]
 "#;
 
-/// A repository on GitHub, and a runner whose engine is a script.
+/// A repository on GitHub, and a runner with a fake engine.
 struct Site {
     hub: Hub,
     machine: Machine,
@@ -54,7 +54,7 @@ impl Site {
         site
     }
 
-    /// Writes wheels.toml, and the workflow from it.
+    /// Writes wheels.toml, and generates the workflow from it.
     fn configure(&self, toml: &str) {
         let origin = self.hub.origin();
         fs_err::write(origin.join("wheels.toml"), toml).unwrap();
@@ -79,7 +79,7 @@ impl Site {
         Run::of(&self.hub, &self.machine, event).unwrap()
     }
 
-    /// The files that went to the index.
+    /// The files that were uploaded to the index.
     fn uploaded(&self) -> Vec<String> {
         crate::common::files(&self.hub.folder.join("uploaded"))
     }
@@ -112,7 +112,7 @@ fn a_push_makes_the_pre_release_which_the_next_push_replaces_and_a_tag_publishes
 
     let mut tag = site.tag("v1.0");
     tag.ends(&[]);
-    // An index refuses a file that it has.
+    // An index rejects a duplicate file.
     tag.again("publish");
     tag.ends(&[]);
     assert_eq!(compiles(&tag), [""; 0], "the program is in the cache of the default branch");
@@ -172,7 +172,7 @@ fn a_failed_build_is_named_by_collect_keeps_its_logs_and_releases_nothing() {
     assert!(fs_err::read_to_string(log).unwrap().contains("wheel-builder"));
     assert!(run.job("collect").log().contains("cp311"), "{}", run.job("collect").log());
     assert_eq!(site.hub.release("wheels-latest"), None);
-    // The machine is well again: the job that failed, and those that need it.
+    // Repeats the failed job, and the jobs that need it, on a working machine.
     site.fake.as_usual("bake");
     run.again("build");
     run.ends(&[("publish", Skipped)]);
@@ -180,7 +180,7 @@ fn a_failed_build_is_named_by_collect_keeps_its_logs_and_releases_nothing() {
     assert!(site.hub.release("wheels-latest").unwrap().1.contains(&WHEEL.to_owned()));
 }
 
-/// A second target, whose builds fail; the rest is as usual.
+/// A second target whose builds fail.
 const ROCKY: &str = "[[target]]\nname = \"rocky9\"\nimage = \"rockylinux:9\"\nfamily = \"dnf\"\n\
                      glibc = \"2.34\"\nplatforms = [\"linux/amd64\"]\n";
 const ROCKY_FAILS: &str = r#"
@@ -230,7 +230,7 @@ fn a_missing_artifact_stops_the_release_until_its_job_runs_again() {
         ("publish", Skipped),
     ]);
     assert_eq!(site.hub.release("wheels-latest"), None);
-    // With other bytes in it, so that it shows which one was taken.
+    // With other bytes, to distinguish the two files.
     let bytes = crate::common::wheel(WHEEL, true, &[("demo/__init__.py", b"again = 1\n")]);
     site.fake.export(&bytes);
     run.again("build");
@@ -238,7 +238,7 @@ fn a_missing_artifact_stops_the_release_until_its_job_runs_again() {
     let asset = site.hub.folder.join("releases/wheels-latest/assets").join(WHEEL);
     let built = run.artifacts.folder("wheels-debian12-amd64").join("debian12-amd64").join(WHEEL);
     assert_eq!(fs_err::read(&asset).unwrap(), fs_err::read(built).unwrap());
-    // A re-run of one job overwrites what an earlier attempt uploaded.
+    // A re-run of one job overwrites the upload of an earlier attempt.
     site.fake.export(&pure_wheel(WHEEL));
     let before = fs_err::read(&asset).unwrap();
     run.again("build");

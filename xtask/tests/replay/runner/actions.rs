@@ -1,4 +1,4 @@
-//! The actions that the workflow uses, by name. An unknown action or input is an error of the replay.
+//! The actions of the workflow, by name. An unknown action or input is an error of the replay.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use super::hub::git;
 use super::run::Run;
 use super::upload;
 
-/// Why a step did not end well.
+/// Why a step failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The step fails, as it would on GitHub.
+    /// The step fails, like on GitHub.
     Step(String),
-    /// The replay does not know what this is.
+    /// The replay does not support this.
     Replay(String),
 }
 
@@ -30,17 +30,17 @@ impl From<&str> for Fault {
     }
 }
 
-/// The inputs of an action that were not looked at yet.
+/// The inputs of an action that were not read yet.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs(pub(crate) BTreeMap<String, String>);
 
 impl Inputs {
-    /// An input, once; what is empty is absent.
+    /// An input, once. An empty one is absent.
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name).filter(|value| !value.is_empty())
     }
 
-    /// An input that is a boolean.
+    /// A boolean input.
     pub(crate) fn flag(&mut self, name: &str, default: bool) -> Result<bool, String> {
         match self.take(name).as_deref() {
             None => Ok(default),
@@ -50,17 +50,17 @@ impl Inputs {
         }
     }
 
-    /// Inputs that change nothing here.
+    /// Inputs without an effect here.
     pub(crate) fn drop(&mut self, names: &[&str]) {
         self.0.retain(|name, _| !names.contains(&name.as_str()));
     }
 }
 
-/// Where an action runs.
+/// The environment of an action.
 pub(crate) struct Place<'a> {
     pub(crate) run: &'a Run<'a>,
     pub(crate) workspace: &'a Utf8Path,
-    /// What the job's token may do.
+    /// The permissions of the job's token.
     pub(crate) permissions: &'a BTreeMap<String, String>,
     /// The job's environment.
     pub(crate) environment: Option<&'a str>,
@@ -68,7 +68,7 @@ pub(crate) struct Place<'a> {
     pub(crate) env: &'a BTreeMap<String, String>,
 }
 
-/// Does what the action `name` does; its outputs.
+/// Runs the action `name`; returns its outputs.
 pub(crate) fn perform(
     name: &str,
     mut inputs: Inputs,
@@ -84,7 +84,7 @@ pub(crate) fn perform(
             outputs = run.hub.caches.restore(&run.event, workspace, &mut inputs)?;
         }
         "actions/cache/save" => run.hub.caches.save(&run.event, workspace, &mut inputs)?,
-        // The engine's own builder; layers stay in it, too.
+        // The engine's own builder, which keeps layers, too.
         "docker/setup-buildx-action" => {
             inputs.drop(&["cache-binary", "driver", "driver-opts", "use", "version"]);
             outputs.insert("name".to_owned(), "default".to_owned());
@@ -104,7 +104,7 @@ pub(crate) fn perform(
     }
 }
 
-/// A clean clone of the commit alone, without tags and other branches.
+/// A clean clone of only the commit, without tags and other branches.
 fn checkout(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
     let Place { run, workspace, .. } = place;
     if inputs.flag("persist-credentials", true)? {
@@ -114,7 +114,7 @@ fn checkout(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
         return Err("the token may not read the repository".into());
     }
     let depth = inputs.take("fetch-depth").unwrap_or_else(|| "1".to_owned());
-    // Of an earlier checkout of the job, only what git does not know would stay.
+    // Of an earlier checkout of the job, only files that git ignores would stay.
     git(workspace, &["init", "--quiet"])?;
     git(workspace, &["remote", "add", "origin", &format!("file://{}", run.hub.origin())])?;
     let Event { reference, sha, .. } = &run.event;
@@ -136,7 +136,7 @@ fn checkout(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Keeps the checksums of the files that are attested.
+/// Stores the checksums of the attested files.
 fn attest(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
     let Place { run, workspace, permissions, .. } = place;
     for name in ["id-token", "attestations"] {
@@ -155,7 +155,7 @@ fn attest(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Trusted publishing: the index takes files from the environment that it was set up with.
+/// Trusted publishing: the index accepts files from its configured environment.
 fn publish(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
     let Place { run, workspace, permissions, environment, .. } = place;
     let folder = workspace.join(inputs.take("packages-dir").unwrap_or_else(|| "dist".to_owned()));
@@ -196,8 +196,8 @@ fn publish(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A script that hands variables on as outputs, line by line: `const { VARIABLE: name } = process.env;`,
-/// `if (!name) throw ...;`, `core.setSecret(name);` and `core.setOutput('output', name);`.
+/// A script that copies variables to outputs, line by line: `const { VARIABLE: name } = process.env;`, `if (!name)
+/// throw ...;`, `core.setSecret(name);` and `core.setOutput('output', name);`.
 fn script(
     inputs: &mut Inputs,
     env: &BTreeMap<String, String>,
@@ -213,8 +213,8 @@ fn script(
         } else if let Some((condition, _)) =
             inside("if (", ")").and_then(|it| it.split_once(") throw"))
         {
-            let asked = condition.split(" || ").filter_map(|name| name.strip_prefix('!'));
-            if asked.into_iter().any(|name| names.get(name).is_none_or(String::is_empty)) {
+            let required = condition.split(" || ").filter_map(|name| name.strip_prefix('!'));
+            if required.into_iter().any(|name| names.get(name).is_none_or(String::is_empty)) {
                 return Err(format!("the script throws: {line}").into());
             }
         } else if let Some((output, name)) =

@@ -7,13 +7,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::actions::Inputs;
 
-/// The artifacts of one run, for all its attempts.
+/// The artifacts of one run, of all its attempts.
 #[derive(Debug)]
 pub(crate) struct Artifacts {
     folder: Utf8PathBuf,
 }
 
-/// What an upload with this configuration contains: each file, by its path in the artifact.
+/// The content of an upload with this configuration: each file, by its path in the artifact.
 type Found = BTreeMap<Utf8PathBuf, Utf8PathBuf>;
 
 impl Artifacts {
@@ -29,12 +29,12 @@ impl Artifacts {
         names
     }
 
-    /// The folder with the files of one.
+    /// The folder of an artifact's files.
     pub(crate) fn folder(&self, name: &str) -> Utf8PathBuf {
         self.folder.join(name)
     }
 
-    /// Deletes one, as a person can.
+    /// Deletes an artifact, like a user.
     pub(crate) fn delete(&self, name: &str) -> std::io::Result<()> {
         fs_err::remove_dir_all(self.folder.join(name))
     }
@@ -75,7 +75,7 @@ impl Artifacts {
         Ok(())
     }
 
-    /// `actions/download-artifact`, of this run.
+    /// `actions/download-artifact`, for artifacts of this run.
     pub(crate) fn download(&self, workspace: &Utf8Path, inputs: &mut Inputs) -> Result<(), String> {
         let to = workspace.join(inputs.take("path").unwrap_or_default());
         let name = inputs.take("name");
@@ -91,7 +91,7 @@ impl Artifacts {
             return Err(format!("artifact not found for name: {name}"));
         }
         for artifact in chosen {
-            // One that is chosen by a pattern has a folder of its own, even if it is the only one.
+            // An artifact chosen by a pattern has its own folder, even if it is the only one.
             let is_flat = name.is_some() || merged;
             let to = if is_flat { to.clone() } else { to.join(&artifact) };
             let from = self.folder.join(&artifact);
@@ -103,7 +103,7 @@ impl Artifacts {
     }
 }
 
-/// The bytes alone: a zip archive of an artifact loses modes.
+/// Copies only the bytes: the zip archive of an artifact loses modes.
 fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
     if let Some(folder) = to.parent() {
         fs_err::create_dir_all(folder)?;
@@ -112,7 +112,7 @@ fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
     fs_err::set_permissions(to, std::fs::Permissions::from_mode(0o644))
 }
 
-/// The files below `folder`, links followed, without empty folders.
+/// The files below `folder`, following links, without empty folders.
 fn files(folder: &Utf8Path, hidden: bool) -> std::io::Result<Found> {
     let mut found = Found::new();
     let walk = walkdir::WalkDir::new(folder).follow_links(true).into_iter();
@@ -130,11 +130,11 @@ fn files(folder: &Utf8Path, hidden: bool) -> std::io::Result<Found> {
     Ok(found)
 }
 
-/// What `path` means: below the folder that all its files have in common.
+/// The files of `path`, relative to their common folder.
 fn find(workspace: &Utf8Path, paths: &str, hidden: bool) -> Result<Found, String> {
     let lines: Vec<_> = paths.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut found = Vec::new();
-    // What a path itself names is the root of its files, for a file its folder.
+    // A path is the root of its files; for a file, its folder is.
     let mut root: Option<Utf8PathBuf> = None;
     for line in lines {
         if line.contains(['*', '?', '[', '!', '~']) {

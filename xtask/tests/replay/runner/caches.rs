@@ -1,4 +1,4 @@
-//! `actions/cache`: what a run of one reference saved, which others may read.
+//! `actions/cache`: the caches of a reference, and which other references can read them.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -14,7 +14,7 @@ pub(crate) struct Caches {
     folder: Utf8PathBuf,
 }
 
-/// A name for `text` as one part of a path.
+/// `text` as one component of a path.
 fn part(text: &str) -> String {
     text.replace(['/', '\n', ' '], "_")
 }
@@ -39,7 +39,7 @@ impl Caches {
         self.folder.join(part(scope)).join(part(paths.trim()))
     }
 
-    /// `actions/cache/restore`; its outputs.
+    /// `actions/cache/restore`; returns its outputs.
     pub(crate) fn restore(
         &self,
         event: &Event,
@@ -72,7 +72,7 @@ impl Caches {
         Ok(outputs)
     }
 
-    /// `actions/cache/save`: into the scope of the run's own reference, which has each key once.
+    /// `actions/cache/save`: into the scope of the run's reference, which contains each key once.
     pub(crate) fn save(
         &self,
         event: &Event,
@@ -83,7 +83,7 @@ impl Caches {
         let folder = self.place(&event.reference, &paths);
         let archive = folder.join(format!("{}.tar", part(&key)));
         let paths: Vec<_> = paths.lines().map(str::trim).filter(|path| !path.is_empty()).collect();
-        // That they exist already, or that nothing is found, is a warning only.
+        // An existing key, or no files, is only a warning.
         if archive.exists() || paths.iter().all(|path| !workspace.join(path).exists()) {
             return Ok(());
         }
@@ -103,7 +103,7 @@ fn required(inputs: &mut Inputs) -> Result<(String, String), String> {
     Ok((key, inputs.take("path").ok_or("`path` is required")?))
 }
 
-/// The newest cache in `folder` whose key is, or begins with, `key`.
+/// The newest cache in `folder` whose key equals `key` or begins with it.
 fn newest(folder: &Utf8Path, key: &str, exact: bool) -> Option<(String, Utf8PathBuf)> {
     let entries = folder.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
     let archives =

@@ -1,10 +1,10 @@
-//! `cargo` and `rustup` of a runner that compiles nothing: the program that is being tested is what it would make.
+//! Fakes of `cargo` and `rustup` for a runner that does not compile: the result is the program under test.
 
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8Path;
 
-/// Takes the workflow's own call and no other.
+/// Accepts only the workflow's call.
 const CARGO: &str = r#"#!/bin/sh
 set -eu
 case "$*" in
@@ -16,17 +16,16 @@ printf '#!/bin/sh\nexec "%s" "$@"\n' "$PROGRAM" >target/tool/release/xtask
 chmod +x target/tool/release/xtask
 "#;
 
-/// `cargo` of this machine, whatever Rust the workflow asks for.
+/// `cargo` of this machine; ignores the Rust version of the workflow.
 const OWN: &str = r#"#!/bin/sh
 unset RUSTUP_TOOLCHAIN
 exec "$CARGO_PROGRAM" "$@"
 "#;
 
-/// Has `rustup toolchain install` change nothing on this machine.
+/// Makes `rustup toolchain install` change nothing on this machine.
 const RUSTUP: &str = "#!/bin/sh\n[ \"$1 $2\" = \"toolchain install\" ] || exit 64\n";
 
-/// Writes both into `bin`; where `compiles`, `cargo` is the program in `$CARGO_PROGRAM`, else `$PROGRAM` is what it
-/// would have made.
+/// Writes both to `bin`. If it `compiles`, `cargo` is the program in `$CARGO_PROGRAM`, else the result is `$PROGRAM`.
 pub(crate) fn write(bin: &Utf8Path, compiles: bool) {
     fs_err::create_dir_all(bin).unwrap();
     for (name, text) in [("cargo", if compiles { OWN } else { CARGO }), ("rustup", RUSTUP)] {

@@ -1,12 +1,12 @@
-//! What the engine did during a step, read from the tool's log while it grows.
+//! The engine's steps during a step of the workflow, read from the growing log of the tool.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use camino::Utf8Path;
 
-/// Adds the lines about steps of the engine that were written to a log in `logs` since the last call, each with its
-/// time since `start`.
+/// Adds the lines about steps of the engine that the logs in `logs` received since the last call, each with its time
+/// since `start`.
 pub(crate) fn watch(logs: &Utf8Path, start: Instant, seen: &mut Vec<(f64, String)>) {
     let files = logs.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
     let texts = files.filter_map(|file| fs_err::read(file.path()).ok());
@@ -29,21 +29,21 @@ pub(crate) fn seconds_of(seen: &[(f64, String)], stage: &str) -> f64 {
     times.next_back().unwrap_or(first) - first
 }
 
-/// Whether a line of the log says that a step of the Dockerfile ended.
+/// Whether a line of the log reports the end of a step of the Dockerfile.
 fn is_step(line: &str) -> bool {
     let has_stage =
         line.starts_with("== [") && !line.starts_with("== [internal]") && line.contains("] ");
     has_stage && (line.contains("] RUN ") || line.contains("] COPY "))
 }
 
-/// How many steps of the Dockerfile ended, and how many of them were in a cache.
+/// The number of finished steps of the Dockerfile, and the number of cached ones.
 pub(crate) fn cached(seen: &[(f64, String)]) -> (usize, usize) {
     let all: Vec<_> = seen.iter().map(|(_, line)| line).filter(|line| is_step(line)).collect();
     (all.iter().filter(|line| line.ends_with(" (cached)")).count(), all.len())
 }
 
-/// Each step of the Dockerfile once, as `STAGE NUMBER/ALL`, and whether it was in a cache when the first of the job's
-/// calls needed it: a later call finds it in the engine.
+/// Each step of the Dockerfile once, as `STAGE NUMBER/ALL`, and whether it was cached in the first call that needed
+/// it: later calls find it in the engine.
 pub(crate) fn first_calls(seen: &[(f64, String)]) -> BTreeMap<String, bool> {
     let mut steps = BTreeMap::new();
     for (_, line) in seen.iter().filter(|(_, line)| is_step(line)) {

@@ -1,4 +1,4 @@
-//! What starts a run: a push or a pull request, and the filters of `on`.
+//! The events that start a run, a push or a pull request, and the filters of `on`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,18 +10,18 @@ pub(crate) const REPOSITORY: &str = "owner/repository";
 /// The default branch.
 pub(crate) const BRANCH: &str = "main";
 
-/// An event, with the commit that it is about.
+/// An event and its commit.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {
     pub(crate) name: &'static str,
     /// `refs/heads/main`, `refs/tags/v1`, `refs/pull/1/merge`.
     pub(crate) reference: String,
     pub(crate) sha: String,
-    /// The files that differ from the commit before.
+    /// The files that differ from the previous commit.
     pub(crate) changed: Vec<String>,
     /// Whether the repository itself is a fork.
     pub(crate) in_fork: bool,
-    /// Whether it is a pull request of a fork.
+    /// Whether it is a pull request from a fork.
     pub(crate) from_fork: bool,
 }
 
@@ -58,14 +58,14 @@ impl Event {
         self.reference.starts_with("refs/tags/")
     }
 
-    /// The reference without what it is.
+    /// The reference without its kind.
     pub(crate) fn ref_name(&self) -> &str {
         let prefixes = ["refs/heads/", "refs/tags/", "refs/pull/"];
         let name = prefixes.iter().find_map(|prefix| self.reference.strip_prefix(prefix));
         name.unwrap_or(&self.reference)
     }
 
-    /// The references whose caches it reads, its own first.
+    /// The references whose caches it can read, its own first.
     pub(crate) fn cache_scopes(&self) -> Vec<String> {
         let mut scopes = vec![self.reference.clone()];
         let default = format!("refs/heads/{BRANCH}");
@@ -91,7 +91,7 @@ impl Event {
         }
     }
 
-    /// Whether `workflow` runs for it.
+    /// Whether `workflow` runs for the event.
     pub(crate) fn triggers(&self, workflow: &Workflow) -> Result<bool, String> {
         let Some(filter) = workflow.on.get(self.name) else { return Ok(false) };
         let filter: Filter = match filter {
@@ -106,14 +106,14 @@ impl Event {
             Ok::<_, String>(patterns.iter().any(|pattern| pattern.matches_with(name, options)))
         };
         let base = if self.name == "pull_request" { BRANCH } else { self.ref_name() };
-        // With a filter for one of them, the other starts nothing.
+        // A filter for branches excludes tags, and the reverse.
         let named = match (&filter.branches, &filter.tags, self.is_tag()) {
             (_, Some(tags), true) => matches(tags, base)?,
             (Some(branches), _, false) => matches(branches, base)?,
             (None, None, _) => true,
             _ => false,
         };
-        // Nobody looks at the paths of a tag.
+        // Filters of paths do not apply to tags.
         let Some(paths) = filter.paths.filter(|_| !self.is_tag()) else { return Ok(named) };
         let touched = self.changed.iter().map(|name| matches(&paths, name));
         Ok(named && touched.collect::<Result<Vec<_>, _>>()?.contains(&true))

@@ -1,5 +1,5 @@
-//! GitHub's expressions, as its reference "Evaluate expressions in workflows and actions" describes them: what is
-//! between `${{` and `}}`, and the value of `if`. Whatever this file does not know is an error.
+//! GitHub's expressions, as described in its reference "Evaluate expressions in workflows and actions": the text
+//! between `${{` and `}}`, and the value of `if`. An unknown feature is an error.
 
 use std::collections::BTreeMap;
 
@@ -9,33 +9,32 @@ use serde_json::Value;
 use super::functions;
 use super::syntax::{Expr, Op, parse};
 
-/// What an expression evaluates to, or why it has no value.
+/// The value of an expression, or an error.
 pub(crate) type Evaluated<T> = Result<T, String>;
 
 /// The state of a job, or of the jobs before it, for the status functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// Whether all that came before succeeded.
+    /// Whether all of them succeeded.
     pub(crate) success: bool,
-    /// Whether some of it failed.
+    /// Whether one of them failed.
     pub(crate) failure: bool,
     /// Whether the run was cancelled.
     pub(crate) cancelled: bool,
 }
 
-/// What an expression may use at its place in the workflow.
+/// The names that an expression can use at its place in the workflow.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
-    /// The contexts that GitHub offers at this place.
+    /// The contexts that GitHub provides at this place.
     pub(crate) contexts: BTreeMap<&'static str, Value>,
-    /// For `success()` and the like, which only `if` has.
+    /// For `success()` and other status functions, which only `if` can use.
     pub(crate) status: Option<Status>,
-    /// For `hashFiles()`, which only the keys of a step have.
+    /// For `hashFiles()`, which only keys of a step can use.
     pub(crate) workspace: Option<Utf8PathBuf>,
 }
 
-/// Contexts whose properties are all known: a name that is not among them is a mistake, although GitHub takes it
-/// for an empty string.
+/// Contexts whose properties are all known: another name is an error here. On GitHub, it is an empty string.
 const STRICT: [&str; 7] = ["github", "needs", "steps", "matrix", "runner", "job", "strategy"];
 
 /// Evaluates the text of one expression.
@@ -43,7 +42,7 @@ pub(crate) fn evaluate(text: &str, scope: &Scope) -> Evaluated<Value> {
     parse(text).and_then(|expr| value(&expr, scope)).map_err(|error| format!("`{text}`: {error}"))
 }
 
-/// The value of a key: of one expression alone with its type, else a string.
+/// The value of a key: a single expression keeps its type, else a string.
 pub(crate) fn interpolate(text: &str, scope: &Scope) -> Evaluated<Value> {
     let parts = parts(text)?;
     if let [Part::Expression(expression)] = &parts[..] {
@@ -67,7 +66,7 @@ pub(crate) fn text(value: &Value, scope: &Scope) -> Evaluated<String> {
     }
 }
 
-/// Whether the job or step with this `if` runs. Without a status function it is `success() && (...)`.
+/// Whether the job or step with this `if` runs. Without a status function, the condition is `success() && (...)`.
 pub(crate) fn condition(value: Option<&Value>, scope: &Scope) -> Evaluated<bool> {
     let status = scope.status.ok_or("`if` without the state of a job")?;
     let text = match value {
@@ -90,7 +89,7 @@ enum Part<'a> {
     Expression(&'a str),
 }
 
-/// `text` in its expressions and what is between them.
+/// Splits `text` into its expressions and the text between them.
 fn parts(text: &str) -> Evaluated<Vec<Part<'_>>> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -174,7 +173,7 @@ fn compare(op: Op, left: &Value, right: &Value) -> bool {
         (Value::String(left), Value::String(right)) => {
             Some(left.to_uppercase().cmp(&right.to_uppercase()))
         }
-        // Only one and the same instance of these is equal, which no expression here compares.
+        // Only the same instance of these is equal; no expression here compares them.
         (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => None,
         _ => number(left).partial_cmp(&number(right)),
     };
@@ -189,7 +188,7 @@ fn compare(op: Op, left: &Value, right: &Value) -> bool {
     }
 }
 
-/// `value` in a condition.
+/// `value` as a condition.
 pub(crate) fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -205,7 +204,7 @@ pub(crate) fn string(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(is) => is.to_string(),
-        // `1.0` is written `1`.
+        // GitHub writes `1.0` as `1`.
         Value::Number(_) => number(value).to_string(),
         Value::String(text) => text.clone(),
         Value::Array(_) => "Array".to_owned(),

@@ -49,7 +49,7 @@ pub(crate) fn call(name: &str, args: &[Value], scope: &Scope) -> Evaluated<Value
     }
 }
 
-/// `{0}` and the like in `text` replaced; `{{` is one brace.
+/// Replaces `{0}` and the like in `text`; `{{` is one brace.
 fn format(text: &str, values: &[Value]) -> Evaluated<Value> {
     let mut whole = String::new();
     let mut rest = text;
@@ -70,8 +70,8 @@ fn format(text: &str, values: &[Value]) -> Evaluated<Value> {
     Ok(Value::String(whole + rest))
 }
 
-/// The hash of the files below `root` that a pattern matches, or whose folder it matches, in the order of their
-/// paths; empty where none does. Later patterns with `!` take files out.
+/// The hash of the files below `root` that match a pattern, or whose folder does, in the order of their paths; empty
+/// if there are none. Later patterns with `!` exclude files.
 pub(crate) fn hash_files(root: &Utf8Path, patterns: &[String]) -> Evaluated<String> {
     let patterns: Vec<&str> =
         patterns.iter().flat_map(|text| text.lines()).map(str::trim).collect();
@@ -89,7 +89,7 @@ pub(crate) fn hash_files(root: &Utf8Path, patterns: &[String]) -> Evaluated<Stri
     Ok(if is_empty { String::new() } else { wheel_audit::digest::of_bytes(&digests) })
 }
 
-/// Whether `patterns` choose the file `path`.
+/// Whether `patterns` select the file `path`.
 pub(crate) fn matches(patterns: &[&str], path: &Utf8Path) -> Evaluated<bool> {
     let options = MatchOptions { require_literal_separator: true, ..MatchOptions::default() };
     let mut chosen = false;
@@ -99,7 +99,7 @@ pub(crate) fn matches(patterns: &[&str], path: &Utf8Path) -> Evaluated<bool> {
             None => (true, *pattern),
         };
         let glob = Pattern::new(pattern.trim_end_matches('/')).map_err(|e| e.to_string())?;
-        // A folder stands for all that is in it.
+        // A folder selects everything in it.
         if path.ancestors().any(|path| glob.matches_with(path.as_str(), options)) {
             chosen = wanted;
         }

@@ -1,4 +1,4 @@
-//! What GitHub keeps: the repository, tokens, releases, and what was published.
+//! GitHub's storage: the repository, tokens, releases, and published files.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,14 +9,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::caches::Caches;
 
-/// The stand-in for GitHub.
+/// A fake GitHub.
 #[derive(Debug)]
 pub(crate) struct Hub {
     _dir: tempfile::TempDir,
-    /// The folder with all of it.
+    /// Its folder.
     pub(crate) folder: Utf8PathBuf,
     pub(crate) caches: Caches,
-    /// The address of the index that `publish` uploads to as well.
+    /// The address of an index to which `publish` uploads, too.
     pub(crate) index: Option<String>,
     /// The environment that the index trusts.
     pub(crate) publisher: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// With an empty repository; caches are kept in `caches`.
+    /// With an empty repository. Caches are in `caches`.
     pub(crate) fn new(caches: Option<Utf8PathBuf>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let folder = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap();
@@ -49,18 +49,18 @@ impl Hub {
         hub
     }
 
-    /// The repository's working tree, which is where the tests push from.
+    /// The repository's working tree, from which the tests push.
     pub(crate) fn origin(&self) -> Utf8PathBuf {
         self.folder.join("origin")
     }
 
-    /// Runs git in the repository; what it printed.
+    /// Runs git in the repository; returns its output.
     #[track_caller]
     pub(crate) fn git(&self, args: &[&str]) -> String {
         git(&self.origin(), args).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Commits all that is in the working tree; the commit, and the files that it changed.
+    /// Commits everything in the working tree; returns the commit and the files that it changed.
     pub(crate) fn commit(&self, message: &str) -> (String, Vec<String>) {
         self.git(&["add", "--all"]);
         let identity = ["-c", "user.name=a", "-c", "user.email=a@a.example"];
@@ -72,7 +72,7 @@ impl Hub {
         (sha, changed)
     }
 
-    /// A token that may do this; `gh` looks it up.
+    /// A token with these permissions; `gh` looks it up.
     pub(crate) fn token(&self, permissions: &BTreeMap<String, String>) -> String {
         self.tokens.set(self.tokens.get() + 1);
         let token = format!("ghs_{:036}", self.tokens.get());
@@ -92,7 +92,7 @@ impl Hub {
     }
 }
 
-/// Runs git in `folder`; what it printed, or its error.
+/// Runs git in `folder`; returns its output, or its error.
 pub(crate) fn git(folder: &Utf8Path, args: &[&str]) -> Result<String, String> {
     let output = Command::new("git").arg("-C").arg(folder).args(args).output();
     let output = output.map_err(|error| format!("git: {error}"))?;

@@ -1,4 +1,4 @@
-//! One job of a run: its steps, one after the other, in a fresh folder.
+//! One job of a run: runs its steps in sequence in a fresh folder.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::run::{Conclusion, Run};
 use super::shell::{self, Files, Script, Written};
 use super::workflow::{Env, Job, Step};
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Debug, Clone)]
 pub(crate) struct StepRecord {
     pub(crate) title: String,
@@ -21,14 +21,14 @@ pub(crate) struct StepRecord {
     pub(crate) outcome: Conclusion,
     pub(crate) conclusion: Conclusion,
     pub(crate) outputs: BTreeMap<String, String>,
-    /// What it printed, and why it failed.
+    /// Its output, and the reason of a failure.
     pub(crate) log: String,
     pub(crate) seconds: f64,
-    /// Whether the token was in its environment or inputs.
+    /// Whether its environment or inputs contain the token.
     pub(crate) had_token: bool,
 }
 
-/// What became of one job, or one combination of a matrix.
+/// The result of one job, or of one combination of a matrix.
 #[derive(Debug, Clone)]
 pub(crate) struct Instance {
     pub(crate) name: String,
@@ -38,7 +38,7 @@ pub(crate) struct Instance {
     pub(crate) summary: String,
     pub(crate) workspace: Utf8PathBuf,
     pub(crate) permissions: BTreeMap<String, String>,
-    /// When steps of the engine began and ended, by the tool's log, in seconds since the step began.
+    /// The begin and end of the engine's steps, from the tool's log, in seconds since the step began.
     pub(crate) engine: Vec<(f64, String)>,
 }
 
@@ -55,7 +55,7 @@ impl Instance {
         self.steps.iter().map(|step| step.title.as_str()).collect()
     }
 
-    /// All that its steps printed.
+    /// The output of all its steps.
     pub(crate) fn log(&self) -> String {
         let step = |step: &StepRecord| {
             format!(
@@ -66,7 +66,7 @@ impl Instance {
         self.steps.iter().map(step).collect::<Vec<_>>().join("\n")
     }
 
-    /// Seconds of all steps.
+    /// The seconds of all steps.
     pub(crate) fn seconds(&self) -> f64 {
         self.steps.iter().map(|step| step.seconds).sum()
     }
@@ -90,7 +90,7 @@ struct Running<'a> {
     done: Instance,
 }
 
-/// Carries out the job `id` for one combination of its matrix.
+/// Runs the job `id` for one combination of its matrix.
 pub(crate) fn carry_out(
     run: &Run<'_>,
     id: &str,
@@ -212,7 +212,7 @@ impl Running<'_> {
         let failure = self.done.result == Conclusion::Failure;
         let success = !failure && !self.cancelled;
         scope.status = Some(Status { success, failure, cancelled: self.cancelled });
-        // Secrets are not offered to `if`.
+        // `if` has no secrets.
         scope.contexts.remove("secrets");
         let mut record = StepRecord {
             title: step.title().to_owned(),

@@ -1,5 +1,5 @@
-//! A runner of GitHub's for the generated workflow: it reads the file as GitHub does, and carries out its jobs on this
-//! machine. What it does not know (a key, a function, an action, an input) is an error, never skipped.
+//! A runner for the generated workflow: it reads the file like GitHub, and runs its jobs on this machine. An unknown
+//! key, function, action or input is an error, never skipped.
 #![allow(dead_code, reason = "two tests use it, each another part")]
 
 pub(crate) mod actions;

@@ -1,4 +1,4 @@
-//! A run: the jobs of the workflow for one event, in the order of what they need.
+//! A run: the jobs of the workflow for one event, in the order of their dependencies.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::hub::{Hub, git};
 use super::job::{self, Instance};
 use super::workflow::{Workflow, combinations};
 
-/// How a step or a job ended.
+/// The result of a step or a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conclusion {
     Success,
@@ -22,7 +22,7 @@ pub(crate) enum Conclusion {
 }
 
 impl Conclusion {
-    /// Its word in contexts.
+    /// Its name in contexts.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -33,21 +33,21 @@ impl Conclusion {
     }
 }
 
-/// The machine that carries out jobs.
+/// The machine that runs jobs.
 pub(crate) struct Machine {
-    /// The labels that it has.
+    /// Its labels.
     pub(crate) labels: &'static [&'static str],
-    /// Variables of all steps; `PATH` is added to.
+    /// Variables of all steps. `PATH` is a prefix.
     pub(crate) env: BTreeMap<String, String>,
-    /// Whether steps have the variables of this process as well.
+    /// Whether steps inherit the variables of this process.
     pub(crate) inherits: bool,
-    /// Variables of the cache service, which actions have and scripts have not; none without a service.
+    /// Variables of the cache service, which only actions have; empty without a service.
     pub(crate) service: BTreeMap<String, String>,
     /// Called with the folder of each checkout.
     pub(crate) checked_out: Box<dyn Fn(&Utf8Path)>,
 }
 
-/// What became of a job: one instance for each combination of its matrix.
+/// The result of a job: one instance for each combination of its matrix.
 #[derive(Debug, Clone)]
 pub(crate) struct JobRecord {
     pub(crate) result: Conclusion,
@@ -68,7 +68,7 @@ pub(crate) struct Run<'a> {
     _dir: tempfile::TempDir,
 }
 
-/// Where the generated workflow is.
+/// The path of the generated workflow.
 const PATH: &str = ".github/workflows/wheels-docker.yml";
 
 impl<'a> Run<'a> {
@@ -79,13 +79,13 @@ impl<'a> Run<'a> {
         Workflow::parse(&text).unwrap()
     }
 
-    /// Carries out the workflow of the event's commit; `None` where the event does not start it.
+    /// Runs the workflow of the event's commit; `None` if the event does not start it.
     #[track_caller]
     pub(crate) fn of(hub: &'a Hub, machine: &'a Machine, event: Event) -> Option<Self> {
         Self::try_of(hub, machine, event).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same; an error where the runner does not know something.
+    /// Like `run`; an error if the runner does not support something.
     pub(crate) fn try_of(
         hub: &'a Hub,
         machine: &'a Machine,
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         Ok(Some(run))
     }
 
-    /// Carries out `job` again, and the jobs that need it, as "Re-run job" does.
+    /// Runs `job` again, and the jobs that need it, like "Re-run job".
     #[track_caller]
     pub(crate) fn again(&mut self, job: &str) {
         self.attempt += 1;
@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         order.into_iter().map(|name| (name, self.jobs[name].result)).collect()
     }
 
-    /// The instance of a job that has one.
+    /// The instance of a job without a matrix.
     #[track_caller]
     pub(crate) fn job(&self, name: &str) -> &Instance {
         let record = &self.jobs[name];
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         &record.instances[0]
     }
 
-    /// Sees that each job ended as expected; the others have to succeed.
+    /// Fails unless each job has the expected result; the others must succeed.
     #[track_caller]
     pub(crate) fn ends(&self, expected: &[(&str, Conclusion)]) {
         for (name, result) in self.results() {
@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
             ("vars", json!({})),
             ("inputs", json!({})),
         ]);
-        // The state of all jobs before, not only of those that it names: GitHub skips it where any failed.
+        // The state of all earlier jobs, not only of the needed ones: GitHub skips a job if any of them failed.
         let before = self.workflow.ancestors(name);
         let before = before.iter().map(|name| self.jobs[*name].result).collect::<Vec<_>>();
         let status = Status {
@@ -212,7 +212,7 @@ impl<'a> Run<'a> {
                 Value::String(text) => truthy(&interpolate(text, &scope)?),
                 other => truthy(other),
             };
-            // What waits for the job sees a success then.
+            // The jobs that need it see a success then.
             if instance.result != Conclusion::Success && !goes_on {
                 record.result = instance.result;
             }

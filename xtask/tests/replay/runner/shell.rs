@@ -1,4 +1,4 @@
-//! The commands of a step, and the files by which they talk to the runner.
+//! The commands of a step, and the files through which they communicate with the runner.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
@@ -17,7 +17,7 @@ pub(crate) struct Files {
     folder: Utf8PathBuf,
 }
 
-/// What a step wrote for the runner.
+/// The values that a step wrote for the runner.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     pub(crate) outputs: BTreeMap<String, String>,
@@ -29,7 +29,7 @@ pub(crate) struct Written {
 const VARIABLES: [&str; 4] = ["GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY"];
 
 impl Files {
-    /// Empty ones in `folder`.
+    /// Creates empty files in `folder`.
     pub(crate) fn new(folder: Utf8PathBuf) -> std::io::Result<Self> {
         fs_err::create_dir_all(&folder)?;
         for name in VARIABLES {
@@ -38,12 +38,12 @@ impl Files {
         Ok(Self { folder })
     }
 
-    /// The variables that name them.
+    /// The variables with their paths.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (String, String)> {
         VARIABLES.iter().map(|name| ((*name).to_owned(), self.folder.join(name).into_string()))
     }
 
-    /// What is in them.
+    /// Reads them.
     pub(crate) fn read(&self) -> Result<Written, String> {
         let text = |name: &str| fs_err::read_to_string(self.folder.join(name));
         let text = |name: &str| text(name).map_err(|error| error.to_string());
@@ -86,7 +86,7 @@ pub(crate) fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(pairs)
 }
 
-/// The program of `shell` for the script `file`.
+/// The program for the script `file` in `shell`.
 fn program(shell: Option<&str>, file: &Utf8Path) -> Result<Vec<String>, Fault> {
     let words: &[&str] = match shell {
         None => &["bash", "-e"],
@@ -98,20 +98,20 @@ fn program(shell: Option<&str>, file: &Utf8Path) -> Result<Vec<String>, Fault> {
     Ok(words.iter().map(|word| (*word).to_owned()).chain([file.to_string()]).collect())
 }
 
-/// A script, and what it runs with.
+/// A script and its environment.
 pub(crate) struct Script<'a> {
     pub(crate) text: &'a str,
     pub(crate) shell: Option<&'a str>,
     pub(crate) folder: Utf8PathBuf,
     pub(crate) env: &'a BTreeMap<String, String>,
-    /// Whether the variables of this machine are there as well.
+    /// Whether the script inherits the variables of this machine.
     pub(crate) inherits: bool,
     /// The file for its output.
     pub(crate) log: Utf8PathBuf,
     pub(crate) limit: Duration,
 }
 
-/// Variables of the process that runs the tests, which a runner does not have.
+/// Variables of the test process that a runner does not have.
 const OWN: [&str; 8] = [
     "CARGO_",
     "GITHUB_",
@@ -123,7 +123,7 @@ const OWN: [&str; 8] = [
     "RUSTUP_TOOLCHAIN",
 ];
 
-/// Runs `script`; `watch` is called again and again meanwhile.
+/// Runs `script`, and calls `watch` periodically.
 pub(crate) fn run(script: &Script<'_>, mut watch: impl FnMut()) -> Result<(), Fault> {
     let io = |error: std::io::Error| Fault::Replay(error.to_string());
     let file = script.log.with_extension("script");

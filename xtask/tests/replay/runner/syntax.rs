@@ -30,7 +30,7 @@ pub(crate) enum Op {
 }
 
 impl Expr {
-    /// Whether it calls a status function, so that `if` does not add `success()`.
+    /// Whether it calls a status function: otherwise `if` adds `success()`.
     pub(crate) fn asks_status(&self) -> bool {
         match self {
             Self::Literal(_) | Self::Context(_) => false,
@@ -55,11 +55,11 @@ enum Token {
     Sign(&'static str),
 }
 
-/// Longer ones before those that they begin with.
+/// Longest first, because some begin with others.
 const SIGNS: [&str; 15] =
     ["&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "(", ")", "[", "]", ".", ","];
 
-/// A number as JSON writes it, or a hexadecimal or octal one.
+/// A number in JSON's notation, hexadecimal or octal.
 pub(crate) fn number(text: &str) -> Option<f64> {
     let radix = |prefix: &str, radix: u32| {
         let digits = text.strip_prefix(prefix)?;
@@ -99,7 +99,7 @@ fn tokens(text: &str) -> Evaluated<Vec<Token>> {
     Ok(tokens)
 }
 
-/// The string that `text` begins with, and its length there: `''` is one quote.
+/// The string at the start of `text`, and its length in `text`: `''` is one quote.
 fn quoted(text: &str) -> Evaluated<(String, usize)> {
     let mut found = String::new();
     let mut chars = text.char_indices().skip(1).peekable();
@@ -116,7 +116,7 @@ fn quoted(text: &str) -> Evaluated<(String, usize)> {
     Err(format!("a string without its end: {text}"))
 }
 
-/// Reads one expression.
+/// Parses one expression.
 pub(crate) fn parse(text: &str) -> Evaluated<Expr> {
     let mut parser = Parser { tokens: tokens(text)?, at: 0 };
     let expr = parser.binary(0)?;
@@ -131,7 +131,7 @@ struct Parser {
     at: usize,
 }
 
-/// The operators between two operands, those that bind least first.
+/// The operators between two operands, weakest first.
 const LEVELS: [&[(&str, Op)]; 4] = [
     &[("||", Op::Or)],
     &[("&&", Op::And)],

@@ -1,4 +1,4 @@
-//! The upload of one file to an index, as its documentation "Upload API" describes it.
+//! The upload of one file to an index, as described in its documentation "Upload API".
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! A workflow as its file describes it. A key that the replay does not know is an error.
+//! A workflow file. An unknown key is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,13 +24,13 @@ pub(crate) struct Workflow {
     pub(crate) jobs: BTreeMap<String, Job>,
 }
 
-/// What the token of a job may do.
+/// The permissions of a job's token.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Permissions {
     /// `read-all`, `write-all` or `{}`.
     Word(String),
-    /// Each with `read`, `write` or `none`; the others have none.
+    /// `read`, `write` or `none` for each permission; the others have none.
     Each(BTreeMap<String, String>),
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Job {
     pub(crate) condition: Option<Value>,
     pub(crate) runs_on: String,
     pub(crate) permissions: Option<Permissions>,
-    /// Its name, or a table with it.
+    /// Its name, or a table with the name.
     pub(crate) environment: Option<Value>,
     pub(crate) concurrency: Option<Concurrency>,
     #[serde(default)]
@@ -93,7 +93,7 @@ pub(crate) struct Job {
 pub(crate) struct Strategy {
     pub(crate) fail_fast: Option<Value>,
     pub(crate) max_parallel: Option<Value>,
-    /// A table, or an expression for one.
+    /// A table, or an expression with a table as its value.
     pub(crate) matrix: Value,
 }
 
@@ -118,7 +118,7 @@ pub(crate) struct Step {
 }
 
 impl Job {
-    /// The jobs that it waits for.
+    /// The jobs that it needs.
     pub(crate) fn needs(&self) -> Vec<&str> {
         match &self.needs {
             None => Vec::new(),
@@ -129,7 +129,7 @@ impl Job {
 }
 
 impl Step {
-    /// What the logs call it.
+    /// Its name in the logs.
     pub(crate) fn title(&self) -> &str {
         let lines = |text: &'_ str| text.lines().next().unwrap_or_default().len();
         let run = self.run.as_deref().map(|run| &run[..lines(run)]);
@@ -166,7 +166,7 @@ impl Workflow {
         Ok(workflow)
     }
 
-    /// The jobs, each after those that it needs.
+    /// The jobs in the order of their dependencies.
     pub(crate) fn order(&self) -> Result<Vec<&str>, String> {
         let mut order: Vec<&str> = Vec::new();
         while order.len() < self.jobs.len() {
@@ -183,7 +183,7 @@ impl Workflow {
         Ok(order)
     }
 
-    /// The jobs that `name` waits for, directly or not.
+    /// The jobs that `name` needs, directly or indirectly.
     pub(crate) fn ancestors(&self, name: &str) -> BTreeSet<&str> {
         let mut found = BTreeSet::new();
         let mut next = vec![name];
@@ -201,7 +201,7 @@ impl Workflow {
 }
 
 impl Permissions {
-    /// What each permission of a token is, `fork` being a pull request from a fork, which never writes.
+    /// The permissions of a token. A pull request from a `fork` never writes.
     pub(crate) fn granted(&self, fork: bool) -> Result<BTreeMap<String, String>, String> {
         let Self::Each(each) = self else {
             return Err("only a table of permissions is known here".to_owned());
@@ -219,7 +219,7 @@ impl Permissions {
     }
 }
 
-/// The combinations of a matrix: each value of each dimension with each other, then `include`.
+/// The combinations of a matrix: all combinations of its dimensions, then `include`.
 pub(crate) fn combinations(matrix: &Value) -> Result<Vec<serde_json::Map<String, Value>>, String> {
     let table = matrix.as_object().ok_or("the matrix is no table")?;
     if table.contains_key("exclude") {
@@ -244,7 +244,7 @@ pub(crate) fn combinations(matrix: &Value) -> Result<Vec<serde_json::Map<String,
     let include = table.get("include").map(|it| it.as_array().ok_or("`include` is no list"));
     for entry in include.transpose()?.into_iter().flatten() {
         let entry = entry.as_object().ok_or("an entry of `include` is no table")?;
-        // It extends each combination of which it would change no original value.
+        // It extends each combination whose original values it does not change.
         let mut extended = false;
         for row in &mut found[..original] {
             let fits = entry
