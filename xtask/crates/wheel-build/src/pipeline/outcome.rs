@@ -128,6 +128,7 @@ pub(crate) struct Warning {
     /// The finding's message.
     pub message: String,
     /// What to do about it.
+    #[serde(rename = "cure")]
     pub hint: String,
 }
 

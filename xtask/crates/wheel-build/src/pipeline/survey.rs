@@ -215,3 +215,29 @@ fn counted(found: Vec<Found>) -> Findings {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    #[test]
+    fn findings_have_the_keys_of_the_report_schema() {
+        let schema = include_str!("../../../wheel-audit/schema/report.schema.json");
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        let keys = schema["$defs"]["finding"]["required"].as_array().unwrap();
+        let finding = |severity: &str| {
+            let mut finding: Map<String, Value> =
+                keys.iter().map(|key| (key.as_str().unwrap().to_owned(), key.clone())).collect();
+            finding.insert("severity".to_owned(), severity.into());
+            serde_json::from_value::<Found>(finding.into()).unwrap()
+        };
+        let found = counted(["note", "warning", "ignored", "warning"].map(finding).into());
+        let keys = found.warnings.iter().map(|w| [&w.code, &w.path, &w.message, &w.hint]);
+        assert_eq!(keys.collect::<Vec<_>>(), [["code", "path", "message", "cure"]; 2]);
+        assert_eq!(found.ignored, 1);
+    }
+}
