@@ -19,6 +19,9 @@ use wheel_audit::files::{Place, place, remove_folder};
 use wheel_audit::report;
 use wheel_audit::text::file_size;
 
+/// Steps whose records are smaller share one line.
+const SMALL: u64 = 1_000_000;
+
 /// Folders of `target/xtask/` that runs fill. Everything else stays, e.g. the lock and an engine's own files.
 const FOLDERS: [&str; 17] = [
     "auditwheel",
@@ -94,7 +97,7 @@ pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
     args.check()?;
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let _lock = Lock::take(&workspace.work, false, |_| {})?;
-    let mut cleaner = Cleaner { dry_run: args.dry_run, failed: false };
+    let mut cleaner = Cleaner { dry_run: args.dry_run, failed: false, bytes: 0 };
     let nothing_named = !(args.dist || args.cache || args.images);
     // Recover first: the journal of a killed run must not name files that are gone.
     let store = Store::new(&workspace.dist, &workspace.work);
@@ -123,34 +126,41 @@ pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
             cleaner.folder(&workspace.work.join(folder))?;
         }
     }
+    if cleaner.bytes > 0 {
+        let verb = if args.dry_run { "would free" } else { "freed" };
+        report::prose(&format!("{verb} about {}", file_size(cleaner.bytes)));
+    }
     Ok(ExitCode::from(if cleaner.failed { FINDINGS } else { 0 }))
 }
 
 struct Cleaner {
     dry_run: bool,
     failed: bool,
+    /// Size of everything removed.
+    bytes: u64,
 }
 
 impl Cleaner {
-    fn report_removed(&self, what: &str) {
+    fn report_removed(&mut self, what: &str, bytes: u64) {
+        self.bytes += bytes;
         let verb = if self.dry_run { "would remove" } else { "removed" };
         report::prose(&format!("{verb} {what}"));
     }
 
-    fn folder(&self, folder: &Utf8Path) -> std::io::Result<()> {
+    fn folder(&mut self, folder: &Utf8Path) -> std::io::Result<()> {
         let Ok(found) = std::fs::symlink_metadata(folder) else { return Ok(()) };
         if found.is_symlink() {
             if !self.dry_run {
                 fs_err::remove_file(folder)?;
             }
-            self.report_removed(&format!("{folder} (a link; its target is kept)"));
+            self.report_removed(&format!("{folder} (a link; its target is kept)"), 0);
             return Ok(());
         }
         let (files, bytes) = size(folder);
         if !self.dry_run {
             remove_folder(folder)?;
         }
-        self.report_removed(&format!("{folder} ({files} files, {})", file_size(bytes)));
+        self.report_removed(&format!("{folder} ({files} files, {})", file_size(bytes)), bytes);
         Ok(())
     }
 
@@ -188,12 +198,10 @@ impl Cleaner {
             // Keep a link that the user made, and its folder.
             let _ = std::fs::remove_dir(&workspace.dist);
         }
-        self.report_removed(&format!(
-            "{} files of {} ({})",
-            paths.len(),
-            workspace.dist,
-            file_size(bytes)
-        ));
+        self.report_removed(
+            &format!("{} files of {} ({})", paths.len(), workspace.dist, file_size(bytes)),
+            bytes,
+        );
         if !self.dry_run && holds_anything(&workspace.dist) {
             self.failed = true;
             report::note(&format!(
@@ -208,7 +216,12 @@ impl Cleaner {
         for image in engine.own_images()? {
             let removed = if self.dry_run { Ok(()) } else { engine.remove_image(&image) };
             match removed {
-                Ok(()) => self.report_removed(&format!("image {} ({})", image.id, image.size)),
+                Ok(()) => {
+                    self.report_removed(
+                        &format!("image {} ({})", image.id, image.size),
+                        image.bytes(),
+                    );
+                }
                 Err(error @ EngineError::Client { .. }) => {
                     self.failed = true;
                     report::note(&format!("kept image {}: {error}", image.id));
@@ -235,8 +248,8 @@ impl Cleaner {
         let found = engine.own_cache(&dockerfile)?;
         let left = if self.dry_run { Vec::new() } else { pruned(engine, &dockerfile, &found)? };
         let stays = |record: &&Owned| left.iter().any(|other| other.id == record.id);
-        for line in step_lines(found.iter().filter(|record| !stays(record))) {
-            self.report_removed(&line);
+        for (line, bytes) in step_lines(found.iter().filter(|record| !stays(record))) {
+            self.report_removed(&line, bytes);
         }
         let stay = found.iter().filter(stays).count();
         if stay > 0 {
@@ -263,25 +276,29 @@ fn pruned(engine: &Engine, dockerfile: &str, records: &[Owned]) -> Result<Vec<Ow
     }
 }
 
-/// One line for each step that left records, in order. A step leaves one record each time it runs.
-fn step_lines<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<String> {
-    let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
+/// One line and its size in bytes for each step that left records, in order, and one for all small steps. A step
+/// leaves one record each time it runs.
+fn step_lines<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<(String, u64)> {
+    let mut steps: Vec<(&str, u32, u64)> = Vec::new();
     for record in records {
-        match steps.iter_mut().find(|(name, _)| *name == record.what) {
-            Some((_, sizes)) => sizes.push(&record.size),
-            None => steps.push((&record.what, vec![&record.size])),
+        match steps.iter_mut().find(|(name, ..)| *name == record.what) {
+            Some((_, times, bytes)) => (*times, *bytes) = (*times + 1, *bytes + record.bytes()),
+            None => steps.push((&record.what, 1, record.bytes())),
         }
     }
-    let line = |(what, sizes): (&str, Vec<&str>)| {
-        let what = brief(what);
-        match sizes.as_slice() {
-            [first, _, ..] => {
-                format!("build cache, {} times: {what} ({first}, ...)", sizes.len())
-            }
-            sizes => format!("build cache: {what} ({})", sizes.concat()),
-        }
+    let (small, large): (Vec<_>, Vec<_>) =
+        steps.into_iter().partition(|(_, _, bytes)| *bytes < SMALL);
+    let line = |(what, times, bytes): (&str, u32, u64)| {
+        let times = if times > 1 { format!(", {times} times") } else { String::new() };
+        (format!("build cache{times}: {} ({})", brief(what), file_size(bytes)), bytes)
     };
-    steps.into_iter().map(line).collect()
+    let mut lines: Vec<_> = large.into_iter().map(line).collect();
+    if !small.is_empty() {
+        let bytes = small.iter().map(|(_, _, bytes)| bytes).sum();
+        let what = format!("build cache of {} small steps ({})", small.len(), file_size(bytes));
+        lines.push((what, bytes));
+    }
+    lines
 }
 
 /// Shortens a description to one line.

@@ -17,7 +17,7 @@ pub(crate) struct InitArgs {
     #[arg(value_name = "PATH", required_unless_present_any = ["check", "upgrade"])]
     pub(crate) path: Option<Utf8PathBuf>,
     /// Source of the tool: `git=URL#REV`, `path=DIR`, or `vendor` for a copy in `xtask/vendor/` [default: this
-    /// clone's `origin` and commit]
+    /// clone's `origin` and commit; with `--upgrade`: the version in use]
     #[arg(long, value_name = "TOOL")]
     pub(crate) tool: Option<Tool>,
     /// Make `xtask/` a member of the repository's workspace instead of its own workspace
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     report::data(&format!(
         "next steps in `{repository}`:\n  1. run `cargo xtask doctor`, which also completes the \
          tool's lock file\n  2. commit these files (uncommitted changes change a version from \
-         git)\n  3. cargo xtask wheels --setup debian:12 {}{python}",
+         git)\n  3. run `cargo xtask wheels --setup debian:12 {}{python}`",
         super::native_platform()
     ));
     Ok(ExitCode::SUCCESS)

@@ -27,6 +27,23 @@ pub(crate) struct Owned {
     pub in_use: bool,
 }
 
+impl Owned {
+    /// Its approximate size in bytes; 0 if the engine prints another form.
+    pub(crate) fn bytes(&self) -> u64 {
+        let unit = self.size.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(self.size.len());
+        let (number, unit) = self.size.split_at(unit);
+        let factor = match unit {
+            "B" => 1.0,
+            "kB" => 1e3,
+            "MB" => 1e6,
+            "GB" => 1e9,
+            "TB" => 1e12,
+            _ => 0.0,
+        };
+        (number.trim().parse().unwrap_or(0.0) * factor) as u64
+    }
+}
+
 impl Engine {
     /// The images that xtask made.
     pub(crate) fn own_images(&self) -> Result<Vec<Owned>, EngineError> {
@@ -196,5 +213,6 @@ mod tests {
         let brief: Vec<_> =
             found.iter().map(|r| (r.id.as_str(), r.size.as_str(), r.in_use)).collect();
         assert_eq!(brief, [("abc", "8.192kB", false), ("ghi", "1B", true)]);
+        assert_eq!(found.iter().map(Owned::bytes).collect::<Vec<_>>(), [8192, 1]);
     }
 }
