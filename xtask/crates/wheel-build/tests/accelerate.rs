@@ -1,4 +1,5 @@
-//! `scripts/accelerate`: what is refused and what the wrappers do, run by this machine's Python with made-up compilers.
+//! Runs `scripts/accelerate` in this machine's Python with fake compilers: when it falls back, and what its wrappers
+//! do.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! `scripts/build-requires.py`, `pyproject.py` and `fetch-*.py`: what a backend requires, run by this machine's Python.
+//! Runs `scripts/build-requires.py`, `pyproject.py` and `fetch-*.py` in this machine's Python: the requirements of a
+//! backend.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
@@ -12,7 +13,7 @@ fn run(tests: &str) {
 }
 
 #[test]
-fn the_requirements_of_a_backend_are_read_and_asked_for() {
+fn the_requirements_of_a_backend_come_from_its_table_and_hook() {
     run("test_build_requires.py");
 }
 

@@ -1,4 +1,4 @@
-//! `clean`: what a manifest names outside `dist/` stays.
+//! `clean`: keeps the files outside `dist/` that a manifest names.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -51,7 +51,7 @@ fn clean_removes_nothing_outside_of_dist_whatever_the_manifest_names() {
     assert!(dist.join("folder").is_symlink() && dist.join("file.py").is_symlink());
     assert!(!dist.join("ours.txt").exists(), "what is ours goes");
 
-    // A folder outside that is empty already is no emptied folder of `dist/`.
+    // `clean` does not remove a folder outside of `dist/` that was already empty.
     fs_err::remove_file(emptied.join("only.py")).unwrap();
     fs_err::write(dist.join("manifest.json"), manifest.to_string()).unwrap();
     w.run(&["clean", "--dist"]).code(1);
@@ -106,7 +106,7 @@ fn a_link_among_the_work_folders_goes_and_what_it_leads_to_stays() {
     assert!(theirs.join("file").is_file());
 }
 
-/// Every command follows a `dist` that is a link, since the user configured it.
+/// Every command follows a `dist` that is a link, because the user created it.
 #[test]
 fn a_dist_that_is_a_link_is_a_dist() {
     let w = Workspace::new();
@@ -117,8 +117,8 @@ fn a_dist_that_is_a_link_is_a_dist() {
     let built = files(&elsewhere);
     assert!(built.contains(&"manifest.json".to_owned()), "{built:?}");
     let ran = w.run(&["verify", "--json"]).code(0);
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(told["wheels"].as_array().unwrap().len(), 1, "{told}");
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(json["wheels"].as_array().unwrap().len(), 1, "{json}");
     assert!(!ran.stderr.contains("skipped"), "{}", ran.stderr);
     let named = w.root.join("dist");
     let dist = named.as_str();

@@ -1,5 +1,5 @@
-//! A wheel without the extension that its source builds: what the container finds in a source archive, and
-//! what becomes of the wheel.
+//! A wheel without the extension that its source builds: how the container detects the extension, and the audit of
+//! the wheel.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 
-/// A workspace whose source builds an extension, and whose build gives a pure wheel all the same.
+/// A workspace whose source builds an extension, but whose build exports a pure wheel.
 fn workspace(check: &str) -> Workspace {
     let w = Workspace::new();
     let found = r#""extension_sources": ["setup.py: ext_modules"], "interpreters""#;
@@ -43,12 +43,12 @@ fn allowing_pure_wheels_judges_again_and_builds_nothing() {
         .unwrap();
     w.run(&WHEELS).code(0);
     assert_eq!(w.bakes("wheel-builder"), 1);
-    // And the other way round: the wheel in `dist/` was not judged by what counts now.
+    // And the reverse: the audit of the wheel in `dist/` had other settings.
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
     w.run(&WHEELS).code(1).says(&["TAG103"]);
 }
 
-/// What `scripts/extension_sources.py` finds in a source with these files.
+/// The evidence that `scripts/extension_sources.py` finds in a source with these files.
 fn evidence(files: &[(&str, &str)]) -> Vec<String> {
     let code = "import json, sys\n\
         sys.path.insert(0, sys.argv[1])\n\
@@ -57,7 +57,7 @@ fn evidence(files: &[(&str, &str)]) -> Vec<String> {
         texts = {name: text for name, text in files if name in e.TEXTS}\n\
         print(json.dumps(e.evidence([name for name, _ in files], texts)))";
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts");
-    // An argument has a limit that a large file exceeds.
+    // A large file exceeds the limit of an argument.
     let list = tempfile::NamedTempFile::new().unwrap();
     fs_err::write(list.path(), json!(files).to_string()).unwrap();
     let mut python = Command::new("python3");
@@ -147,7 +147,7 @@ fn files_of_blanks_cost_linear_time() {
     let began = Instant::now();
     let found = evidence(&[("pyproject.toml", &lines), ("setup.py", &setup)]);
     assert_eq!(found, [""; 0]);
-    // Quadratic time is more than half a minute.
+    // A quadratic algorithm takes more than half a minute.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
@@ -157,7 +157,7 @@ fn archives_are_read_below_their_own_top() {
         sys.path.insert(0, sys.argv[1])\n\
         import extension_sources as e\n\
         folder = sys.argv[2]\n\
-        def said(kind, file, package=''):\n    \
+        def evidence_of(kind, file, package=''):\n    \
             json.dump({'kind': kind, 'file': file, 'package': package}, open(os.path.join(folder, 'source.json'), 'w'))\n    \
             return e.of_source(folder)\n\
         def tar(file, name):\n    \
@@ -169,10 +169,10 @@ fn archives_are_read_below_their_own_top() {
         with zipfile.ZipFile(os.path.join(folder, 'a.zip'), 'w') as z:\n    \
             z.writestr('a-1.0/setup.py', 'setup(ext_modules=x)')\n\
         for kind, file in (('sdist', 'a.tar.gz'), ('local', 'source.tar'), ('sdist', 'a.zip'), ('local', 'a.tar.gz')):\n    \
-            print(json.dumps(said(kind, file)))\n\
+            print(json.dumps(evidence_of(kind, file)))\n\
         tar('source.tar', 'src/python/setup.py')\n\
         for package in ('src/python', 'src', ''):\n    \
-            print(json.dumps(said('local', 'source.tar', package)))";
+            print(json.dumps(evidence_of('local', 'source.tar', package)))";
     let folder = tempfile::tempdir().unwrap();
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts");
     let mut python = Command::new("python3");

@@ -1,4 +1,4 @@
-//! Native compilers for emulated platforms: when they are asked for, and that nothing fails without.
+//! Native compilers for emulated platforms: when builds use them, and the fallback without them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -21,7 +21,7 @@ fn workspace() -> Workspace {
     w
 }
 
-/// The values of the arguments that begin with one of `names` in each bake call of a printed plan.
+/// The values of the arguments that begin with one of `names`, in each bake call of a printed plan.
 fn settings(text: &str, names: &[&str]) -> Vec<Vec<String>> {
     let text = unfolded(text);
     let calls = text.lines().filter(|line| line.contains("buildx bake"));
@@ -70,7 +70,7 @@ fn an_emulated_processor_has_what_wheels_may_need() {
     assert_eq!(plan("linux/arm64", &[]), [all.clone(), all]);
     promise("armv8-a");
     let first = vec!["QEMU_CPU=cortex-a72".to_owned()];
-    // Where the platform is native nothing reads it, and the layers are to be the same.
+    // On a native platform nothing reads the argument, and the layers must stay the same.
     let elsewhere = ["--engine-host", "linux/arm64=ssh://me@box"];
     assert_eq!(plan("linux/arm64", &[]), [first.clone(), first.clone()]);
     assert_eq!(plan("linux/arm64", &elsewhere), [first.clone(), first]);
@@ -100,7 +100,7 @@ fn without_caches_the_smoke_test_takes_the_interpreter_that_was_built() {
 }
 
 #[test]
-fn both_images_are_got_and_what_the_container_says_of_it_is_told() {
+fn both_images_are_pulled_and_the_containers_reason_is_reported() {
     let w = workspace();
     w.on(
         "bake",
@@ -134,13 +134,13 @@ fn a_native_image_that_cannot_be_had_costs_speed_alone() {
 }
 
 #[test]
-fn a_family_without_cross_compilers_is_told_to_those_who_ask() {
+fn a_family_without_cross_compilers_is_reported_on_request() {
     let w = workspace();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     fs_err::write(w.root.join("wheels.toml"), toml.replace("\"apt\"", "\"dnf\"")).unwrap();
     let words = ["wheels", "debian:12", "linux/arm64"];
-    let said = w.run(&words).code(0).stderr;
-    assert!(!said.contains("accelerated"), "{said}");
+    let stderr = w.run(&words).code(0).stderr;
+    assert!(!stderr.contains("accelerated"), "{stderr}");
     let words = ["wheels", "debian:12", "linux/arm64", "--force", "--accelerate"];
     w.run(&words).code(0).says(&["not accelerated: the family dnf has no cross compilers"]);
 }

@@ -1,5 +1,4 @@
-//! Base images that were built beforehand, and builders that do not see the engine's images, with a
-//! script in the engine's place.
+//! Prebuilt base images, and builders that do not see the engine's images, with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -10,7 +9,7 @@ const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 const BUILD: [&str; 4] = ["base-image", "build", "debian:12", "linux/amd64"];
 const PUSH: [&str; 4] = ["base-image", "push", "debian:12", "linux/amd64"];
 
-/// An engine that has `debian:12` and keeps what is built as an image.
+/// An engine with `debian:12` that keeps each result as an image.
 const KEEPS: &str = r#"for arg; do last=$arg; done
     case $last in
     xtask-base/*) [ -e "$FAKE/kept" ] && grep -qxF "$last" "$FAKE/kept" || { echo "Error: No such image" >&2; exit 1; }
@@ -65,7 +64,7 @@ fn a_base_image_is_built_once_and_stands_for_its_stages() {
                 format!("{target}.contexts.{stage}=docker-image://xtask-base/debian12-amd64:");
             assert!(call.contains(&context), "{context} in {call}");
         }
-        // What it stands on is still what was resolved.
+        // Its base is still the resolved image.
         assert!(
             call.contains("args.BASE_IMAGE=debian:12 ") && call.contains("BASE_DIGEST=sha256:2 ")
         );
@@ -115,7 +114,7 @@ fn a_base_image_of_a_registry_is_used_by_its_digest() {
 }
 
 #[test]
-fn a_registry_that_fails_is_told_once_and_everything_is_built_as_without_it() {
+fn a_registry_failure_is_reported_once_and_builds_continue() {
     for answer in ["500 Internal Server Error", "429 Too Many Requests"] {
         let w = workspace();
         configure(&w, "[base-image]\nrepository = \"127.0.0.1:5000/base\"");
@@ -124,7 +123,7 @@ fn a_registry_that_fails_is_told_once_and_everything_is_built_as_without_it() {
         let ran = w.run(&args).code(0).says(&["warning: ", "`127.0.0.1:5000/base`", answer]);
         assert_eq!(ran.stderr.matches("`127.0.0.1:5000/base`").count(), 1);
         let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
-        // One question, which is asked three times, for all jobs.
+        // One request, tried three times, for all jobs.
         assert_eq!(log.matches("buildx imagetools").count(), 3, "{log}");
     }
     let w = workspace();
@@ -182,7 +181,7 @@ fn the_images_of_the_engine_are_listed_with_what_they_are_good_for() {
     assert!(state("cp311-0123").ends_with("outdated"), "{list}");
 }
 
-/// An engine whose builder is elsewhere: it hands over its image as an archive.
+/// An engine with a remote builder, which exports its image as an archive.
 fn elsewhere(w: &Workspace) {
     w.on("inspect", "printf 'Name: far\\nDriver: remote\\nPlatforms: linux/amd64\\n'");
     w.on(
@@ -213,7 +212,7 @@ fn a_builder_that_does_not_see_the_engines_images_is_handed_a_layout() {
 }
 
 #[test]
-fn an_engine_that_cannot_hand_over_a_layout_is_said_to_be_too_old() {
+fn an_engine_that_exports_no_layout_is_reported_as_too_old() {
     let w = workspace();
     elsewhere(&w);
     w.on("save", r#"echo '[]' >"$FAKE/manifest.json"; tar -C "$FAKE" -cf "$3" manifest.json"#);
@@ -222,7 +221,7 @@ fn an_engine_that_cannot_hand_over_a_layout_is_said_to_be_too_old() {
 }
 
 #[test]
-fn a_base_image_that_cannot_begin_is_told_from_one_that_is_missing_beside_others() {
+fn a_base_image_that_does_not_start_differs_from_a_missing_one() {
     let w = workspace();
     let no_base = "case $* in *alpine*) exit 1 ;; esac; ";
     w.on("image", &format!("{no_base}{KEEPS}"));

@@ -1,5 +1,5 @@
-//! Caches and engines that were asked for: what reaches the engine's client, and what is said where
-//! they cannot work, with a script in the engine's place.
+//! Configured caches and engines: the arguments of the engine's client, and the messages if they cannot work, with a
+//! fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -37,8 +37,8 @@ fn defect_03_each_job_reads_and_writes_a_scope_of_its_own() {
             calls.contains(&format!("smoke.cache-from=type=registry,ref=r.example/cache:{scope}"))
         );
     }
-    // The stages that interpreters share have a scope of their own, which one of them writes; a folder
-    // would hold them twice.
+    // The stages that interpreters share have a separate scope, written by one of them: a folder would store them
+    // twice.
     let shared = "wheel-builder.cache-from=type=registry,ref=r.example/cache:debian12-amd64 ";
     assert_eq!(calls.matches(shared).count(), 2, "{calls}");
     assert_eq!(calls.matches("wheel-builder.cache-to=").count(), 2, "{calls}");
@@ -94,7 +94,7 @@ fn the_first_interpreter_writes_what_all_share() {
     assert_eq!(written, 1, "{}", calls(&w));
 }
 
-/// A cache that cannot work is said before anything is built.
+/// Reports a cache that cannot work before anything is built.
 #[track_caller]
 fn refused(w: &Workspace, switches: &[&str], words: &[&str]) {
     let ran = w.run(&[&WHEELS[..], switches].concat()).code(2).says(words);
@@ -125,7 +125,7 @@ fn defect_19_an_engine_that_exports_no_cache_is_said_to_be_one() {
     let to = ["--cache-to", "r.example/c"];
     w.on("inspect", "printf 'Name: default\\nDriver: docker\\nPlatforms: linux/amd64\\n'");
     refused(&w, &to, &["driver `docker`", "containerd-snapshotter"]);
-    // Another driver's builder exports caches, and pulls its base image itself.
+    // A builder with another driver exports caches, and pulls its base image itself.
     w.on("inspect", "printf 'Name: b\\nDriver: remote\\nPlatforms: linux/amd64\\n'");
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     w.on("imagetools", r#"echo '{"digest":"sha256:2","manifests":[]}'"#);
@@ -146,7 +146,7 @@ fn githubs_cache_works_where_its_token_is() {
         }
         Ran::of(command.output().unwrap())
     };
-    // buildx would take that URL for the first version of the protocol.
+    // buildx would use the first version of the protocol for that URL.
     command(false).code(2).says(&["ACTIONS_CACHE_SERVICE_V2 is not set"]);
     let ran = command(true).code(0);
     assert!(!ran.stderr.contains("hunter2") && !calls(&w).contains("hunter2"));
@@ -154,7 +154,7 @@ fn githubs_cache_works_where_its_token_is() {
 }
 
 #[test]
-fn a_cache_whose_registry_fails_is_told_and_costs_no_wheel() {
+fn a_failure_of_the_caches_registry_is_reported_and_fails_no_wheel() {
     let w = Workspace::new();
     w.on(
         "bake",
@@ -200,7 +200,7 @@ fn a_platform_is_built_on_the_engine_that_was_named_for_it() {
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let both = toml.replace("[\"linux/amd64\"]", "[\"linux/amd64\", \"linux/arm64\"]");
     fs_err::write(w.root.join("wheels.toml"), both).unwrap();
-    // The engine here runs amd64 alone; the other one is arm64 and has no image yet.
+    // This engine runs only amd64. The other one is arm64, and has no image yet.
     w.on(
         "inspect",
         r#"echo "inspect at ${DOCKER_HOST-}" >>"$FAKE/hosts"
@@ -238,7 +238,7 @@ fn an_engine_far_away_that_does_not_answer_ends_the_run_in_its_own_words() {
 }
 
 #[test]
-fn the_network_of_the_machine_is_given_to_the_steps_and_newer_clients_are_told_that_it_is_meant() {
+fn steps_use_the_machines_network_and_newer_clients_receive_the_entitlement() {
     let w = Workspace::new();
     let args = [&WHEELS[..], &["--network", "host"]].concat();
     w.run(&args).code(0);

@@ -1,5 +1,4 @@
-//! Numbered defects (`defects.rs`) that show in how the engine's client is called, with a script in the
-//! engine's place.
+//! Numbered defects (`defects.rs`) that concern the calls of the engine's client, with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -53,13 +52,13 @@ fn defect_09_the_wheel_is_tested_under_its_own_name_on_its_own_platform() {
             esac"#,
         );
         w.run(&["wheels", "debian:12", platform]).code(0);
-        let told = |name: &str| fs_err::read_to_string(w.fake.join(name)).unwrap();
-        assert_eq!(told("tested"), "demo-1.0-py3-none-any.whl\n");
-        assert_eq!(told("platform"), format!("{platform}\n"));
+        let logged = |name: &str| fs_err::read_to_string(w.fake.join(name)).unwrap();
+        assert_eq!(logged("tested"), "demo-1.0-py3-none-any.whl\n");
+        assert_eq!(logged("platform"), format!("{platform}\n"));
     }
 }
 
-/// Files of the user's client, with what they hold.
+/// The files of the user's client, with their content.
 fn client_settings(w: &Workspace) -> Vec<(String, Vec<u8>)> {
     let folder = w.fake.join(".docker");
     common::files(&folder)
@@ -68,7 +67,7 @@ fn client_settings(w: &Workspace) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// What a command may ask of the client: to look, to build, and to run and remove what it built.
+/// The client's commands that xtask may run: queries, builds, and running and removing its own results.
 const HARMLESS: [&str; 12] = [
     "version",
     "info",

@@ -1,4 +1,4 @@
-//! The bill of materials and the provenance of each wheel, with a script as the engine.
+//! The bill of materials and the provenance of each wheel, with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

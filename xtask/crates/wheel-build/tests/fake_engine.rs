@@ -1,4 +1,4 @@
-//! What `wheels` does when things go wrong, with a script in the engine's place.
+//! `wheels` and failures, with a fake engine.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -31,7 +31,7 @@ fn a_wheel_is_built_once_and_a_second_run_needs_no_engine() {
     let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
     let second = w.run(&WHEELS).code(0);
     assert!(second.stdout.contains("unchanged"), "{}", second.stdout);
-    // The image is not pinned: the engine is asked what it has, and nobody else.
+    // The image is not pinned: only the engine is queried.
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
     let more: Vec<_> = log.strip_prefix(&calls).unwrap().lines().collect();
     assert_eq!(more, ["image inspect --format {{json .}} -- debian:12"]);
@@ -40,7 +40,7 @@ fn a_wheel_is_built_once_and_a_second_run_needs_no_engine() {
     assert!(without.stdout.contains("unchanged"), "{}", without.stdout);
 }
 
-/// Has the engine's `debian:12` be of `digest`.
+/// Makes the digest of the engine's `debian:12` `digest`.
 fn has_image(w: &Workspace, digest: &str) {
     let digests = format!("[\"mirror.example/debian@sha256:0\",\"debian@{digest}\"]");
     let text =
@@ -48,7 +48,7 @@ fn has_image(w: &Workspace, digest: &str) {
     w.on("image", &format!("case $* in *xtask-base*) exit 1 ;; esac; echo '{text}'"));
 }
 
-/// Of each job of a run that ended well its interpreter and what became of it.
+/// The interpreter and outcome of each job of a successful run.
 fn outcomes(w: &Workspace, words: &[&str]) -> Vec<(String, String)> {
     let ran = w.run(&[words, &["--json"]].concat()).code(0);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -68,13 +68,13 @@ fn a_wheel_of_another_base_image_than_the_one_of_now_is_built_again() {
     assert_eq!(outcome("sha256:2"), "unchanged");
     assert_eq!(outcome("sha256:3"), "built");
     assert_eq!((outcome("sha256:3"), w.bakes("wheel-builder")), ("unchanged".to_owned(), 2));
-    // Of an earlier run, and of an image that is not the base any more: not taken up.
+    // From an earlier run, and from an image that is no longer the base: not reused.
     fs_err::remove_dir_all(w.root.join("dist")).unwrap();
     assert_eq!((outcome("sha256:2"), w.bakes("wheel-builder")), ("built".to_owned(), 3));
 }
 
 #[test]
-fn a_pinned_image_that_a_wheel_was_made_in_is_asked_nobody_about() {
+fn the_pinned_image_of_a_wheel_causes_no_request() {
     let w = Workspace::new();
     let digest = format!("sha256:{}", "1".repeat(64));
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -83,19 +83,19 @@ fn a_pinned_image_that_a_wheel_was_made_in_is_asked_nobody_about() {
          bootstrap = {{ tool = \"mmdebstrap\", suite = \"bookworm\" }}\n"
     );
     fs_err::write(w.root.join("wheels.toml"), toml + &more).unwrap();
-    // No registry answers, and an image was made of packages.
+    // No registry answers, and the image is built from packages.
     w.on("imagetools", "echo 'ERROR: i/o timeout' >&2; exit 1");
     w.on("image", "case $* in *xtask-wheels/os*) echo sha256:made ;; *) exit 1 ;; esac");
     let outcome = |words: &[&str]| outcomes(&w, &[&WHEELS[..], words].concat()).remove(0).1;
     assert_eq!((outcome(&[]), outcome(&[])), ("built".to_owned(), "unchanged".to_owned()));
-    // The pinned one is there now: what was made in the other is not what it would be.
+    // The pinned image is there now: the result of the other one does not count.
     has_image(&w, &digest);
     assert_eq!(outcome(&[]), "built");
     let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
     assert_eq!(outcome(&[]), "unchanged");
     assert_eq!(fs_err::read_to_string(w.fake.join("log")).unwrap(), calls);
     w.on("image", "case $* in *xtask-wheels/os*) echo sha256:made ;; *) exit 1 ;; esac");
-    assert_eq!(outcome(&["--base", "bootstrap"]), "built", "what is asked for explicitly");
+    assert_eq!(outcome(&["--base", "bootstrap"]), "built", "an explicit request");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn defect_02_a_failed_interpreter_fails_the_run_by_name_and_the_others_are_kept(
 }
 
 #[test]
-fn a_wheel_without_the_extension_that_was_asked_for_is_refused() {
+fn a_wheel_without_the_requested_extension_is_rejected() {
     let w = Workspace::new();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let toml = toml.replace("[[target]]", "[check]\nnative = true\n[[target]]");
@@ -266,7 +266,7 @@ fn a_full_disk_of_the_engine_is_called_that() {
 }
 
 #[test]
-fn an_engine_that_goes_away_in_the_middle_is_said_to_be_gone() {
+fn an_engine_that_stops_during_a_run_is_reported() {
     let w = Workspace::new();
     w.on(
         "bake",
@@ -293,7 +293,7 @@ fn a_registry_that_has_not_the_pinned_digest_is_no_reason_to_build_in_another_im
 }
 
 #[test]
-fn packages_that_an_image_of_an_unknown_family_does_not_get_are_told() {
+fn packages_skipped_for_an_unknown_family_are_reported() {
     let w = Workspace::new();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let packages = "[build]\nsystem_packages = { apt = [\"libsnappy-dev\"] }\n";
@@ -367,7 +367,7 @@ fn a_dry_run_prints_what_would_be_run_and_runs_none_of_it() {
     assert!(lines[3].contains("--set wheel-builder.args.BASE_IMAGE=debian:12 "), "{}", lines[3]);
     let fits = |line: &str| line.chars().count() <= 80 || line.split_whitespace().count() < 4;
     assert!(ran.stdout.lines().all(|line| line.starts_with('#') || fits(line)), "{}", ran.stdout);
-    // A run that built leaves its time for the next estimate.
+    // A build stores its duration for the next estimate.
     w.as_usual("image");
     w.run(&WHEELS).code(0);
     let ran = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0);
@@ -399,8 +399,7 @@ fn a_second_run_says_who_holds_dist() {
     first.wait().unwrap();
 }
 
-/// Kills xtask at many moments of a run; `dist/` never holds anything but whole files, and the next
-/// run ends well.
+/// Kills xtask at many moments of a run: `dist/` contains only whole files, and the next run succeeds.
 #[test]
 fn after_a_kill_at_any_moment_dist_is_whole_and_the_next_run_ends_well() {
     let w = Workspace::new();
@@ -484,7 +483,7 @@ fn a_file_name_adds_no_line_to_a_message() {
 
 #[test]
 fn a_member_adds_no_line_to_a_message() {
-    // A module that cannot be read, under a name of several lines.
+    // A module that cannot be read, with a name of several lines.
     let name = "demo/a\n\nhint: evil\nxtask: evil.so";
     let w = Workspace::new();
     w.export(&common::wheel("demo-1.0-py3-none-any.whl", true, &[(name, b"\x7fELF")]));

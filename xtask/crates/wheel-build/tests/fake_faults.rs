@@ -1,4 +1,4 @@
-//! Faults of the machine and of others, on purpose, with a script in the engine's place.
+//! Deliberate failures of the machine and of hosts, with a fake engine.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -11,11 +11,11 @@ use common::skip::unless_skipped;
 
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 
-/// A file system of the test's own with little room, gone at the end.
+/// A small temporary file system, unmounted at the end.
 struct Small(Utf8PathBuf);
 
 impl Small {
-    /// `None` where the user may mount nothing.
+    /// `None` if the user cannot mount.
     fn mount(folder: &Utf8Path) -> Option<Self> {
         fs_err::create_dir_all(folder).unwrap();
         let options = "size=64k,mode=777";
@@ -31,14 +31,14 @@ impl Drop for Small {
     }
 }
 
-/// Whether root could do it: this user, or `sudo` without a question.
+/// Whether this user is root, or `sudo` works without a password.
 fn as_root(words: &[&str]) -> bool {
     let sudo: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["sudo", "-n"] };
     let words = [sudo, words].concat();
     Command::new(words[0]).args(&words[1..]).output().is_ok_and(|ran| ran.status.success())
 }
 
-/// Bytes that no archive makes smaller.
+/// Bytes that do not compress.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 88_172_645_463_325_252_u64;
     let next = || {
@@ -130,7 +130,7 @@ fn a_second_run_waits_for_the_first_and_then_finds_its_wheels() {
 fn what_replaces_a_build_file_is_named_and_builds_anew_and_what_replaces_none_is_refused() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
-    // The package's own files of these names are no build files.
+    // The package's own files with these names are not build files.
     for name in ["docker/Dockerfile.wheels", "scripts/build.sh"] {
         fs_err::create_dir_all(w.root.join(name).parent().unwrap()).unwrap();
         fs_err::write(w.root.join(name), "evil").unwrap();
@@ -144,7 +144,7 @@ fn what_replaces_a_build_file_is_named_and_builds_anew_and_what_replaces_none_is
 }
 
 #[test]
-fn a_wheel_of_an_earlier_build_that_stays_is_told() {
+fn a_kept_wheel_of_an_earlier_build_is_reported() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     let before = w.dist();
@@ -155,7 +155,7 @@ fn a_wheel_of_an_earlier_build_that_stays_is_told() {
     assert_eq!(w.dist(), before, "nothing is lost");
 }
 
-/// Puts something that is no regular file in the place of `path`.
+/// Replaces `path` by something that is not a regular file.
 fn spoil(path: &Utf8Path, with: &str) {
     let _ = fs_err::remove_file(path);
     if with == "fifo" {
@@ -165,7 +165,7 @@ fn spoil(path: &Utf8Path, with: &str) {
     }
 }
 
-/// Runs the program, for a minute and in 2 GB at most; its exit status. 124 and 134 are neither's end.
+/// Runs the program with limits of a minute and 2 GB; returns its exit status. It never exits with 124 or 134 itself.
 fn bounded(w: &Workspace, args: &[&str]) -> Option<i32> {
     let program = w.command(args);
     let mut command = Command::new("/usr/bin/prlimit");
@@ -198,7 +198,7 @@ fn lists_that_are_links_or_fifos_are_refused_in_bounded_time_and_memory() {
                 let code = bounded(&w, args);
                 assert!(matches!(code, Some(1 | 2)), "{with} {name} {args:?}: {code:?}");
             }
-            // A build anew puts a whole file in its place.
+            // A new build replaces it by a whole file.
             let code = bounded(&w, &[&WHEELS[..], &["--force"]].concat());
             assert!(matches!(code, Some(0..=2)), "{with} {name}: {code:?}");
         }
@@ -227,7 +227,7 @@ fn a_report_of_an_environment_goes_into_a_new_folder() {
     assert_eq!(fs_err::read_to_string(&other).unwrap(), "other");
 }
 
-/// Has the build end like a step that cannot reach `deb.example`.
+/// Makes the build fail like a step that cannot reach `deb.example`.
 fn without_network(w: &Workspace) {
     let line = "E: Failed to fetch http://deb.example/InRelease  Could not resolve 'deb.example'";
     w.on(
@@ -246,8 +246,8 @@ fn a_source_that_does_not_answer_is_named_for_people_programs_the_log_and_github
     without_network(&w);
     let mut command = w.command(&[&WHEELS[..], &["--json"]].concat());
     let ran = common::Ran::of(command.env("GITHUB_ACTIONS", "true").output().unwrap()).code(1);
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let job = &told["jobs"][0];
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let job = &json["jobs"][0];
     assert_eq!((&job["reason"], &job["source"]), (&"network".into(), &"deb.example".into()));
     assert!(job["hint"].as_str().unwrap().contains("gh run rerun"), "{job}");
     let log = fs_err::read_to_string(job["log"].as_str().unwrap()).unwrap();
@@ -255,12 +255,12 @@ fn a_source_that_does_not_answer_is_named_for_people_programs_the_log_and_github
     let annotations: Vec<_> = ran.stderr.lines().filter(|it| it.starts_with("::error ")).collect();
     assert_eq!(annotations.len(), 1, "{}", ran.stderr);
     assert!(annotations[0].contains("deb.example"), "{annotations:?}");
-    // What a build step of the package fails with is no matter of the network.
+    // The failure of a package's build step is no network failure.
     w.on("bake", "s='[wheel-builder 1/1] RUN x'; say \"$s\" 'a.c:1: error: x'; progress \"$s\" 'exit code: 1'; exit 1");
     let ran = w.run(&[&WHEELS[..], &["--json"]].concat()).code(1);
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(told["jobs"][0]["reason"], "step");
-    assert!(told["jobs"][0].get("source").is_none(), "{told}");
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(json["jobs"][0]["reason"], "step");
+    assert!(json["jobs"][0].get("source").is_none(), "{json}");
     assert!(!ran.stderr.contains("::error"), "not in GitHub Actions");
 }
 

@@ -1,4 +1,4 @@
-//! The build's isolation, with a script in the engine's place: second fetch, network, compiler cache.
+//! The build's isolation, with a fake engine: second fetch, network, compiler cache.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(target_os = "linux")]
 
@@ -8,7 +8,7 @@ use common::{Ran, Workspace};
 
 const WHEELS: [&str; 4] = ["wheels", "debian:12", "linux/amd64", "--json"];
 
-/// A build that ends without a wheel until `$1` is among its requirements.
+/// A build without a wheel until `$1` is among its requirements.
 const ASKS: &str = r#"mkdir -p "$dest"; case $target in
 smoke) smoke_passed ;;
 *) cp "$FAKE"/export/* "$dest/"
@@ -45,7 +45,7 @@ fn what_the_backend_asks_for_is_fetched_once_and_remembered() {
         (2, vec!["ninja".to_owned()])
     );
     run(&w, &["--force"], 0);
-    assert_eq!(w.bakes("wheel-builder"), 3, "asked for at once");
+    assert_eq!(w.bakes("wheel-builder"), 3, "fetched in the first build");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_backend_that_is_never_content_fails_the_build() {
         (w.bakes("wheel-builder"), report["jobs"][0]["outcome"].as_str()),
         (2, Some("failed"))
     );
-    // An option of the installer is no requirement.
+    // An option of the installer is not a requirement.
     let w = Workspace::new();
     w.on("bake", &ASKS.replace("echo ninja", "echo --index-url=https://evil.example"));
     run(&w, &[], 1);

@@ -1,4 +1,4 @@
-//! `[check] like` and `commands`, with a script in the engine's place.
+//! `[check] like` and `commands`, with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -23,7 +23,7 @@ fn published(folder: &camino::Utf8Path, name: &str) {
     fs_err::write(folder.join(name), wheel(name, true, &files).1).unwrap();
 }
 
-/// The index answers with a wheel of this name.
+/// Makes the index return a wheel of this name.
 fn index_has(w: &Workspace, name: &str) {
     let folder = w.fake.join("published");
     published(&folder, name);
@@ -31,7 +31,7 @@ fn index_has(w: &Workspace, name: &str) {
     fs_err::write(folder.join("published.json"), report).unwrap();
 }
 
-/// What `audit.json` says of the wheel.
+/// The findings on the wheel in `audit.json`.
 fn audit(w: &Workspace) -> serde_json::Value {
     let text = fs_err::read(w.root.join("dist/debian12-amd64/audit.json")).unwrap();
     let all: serde_json::Value = serde_json::from_slice(&text).unwrap();
@@ -58,7 +58,7 @@ fn what_the_newest_published_wheel_has_and_ours_lacks_is_a_warning() {
         call.contains("args.LIKE_PROJECT=demo ") && call.contains("args.LIKE_DATE=20"),
         "{call}"
     );
-    // The index is not asked for a wheel that is in `dist/` already.
+    // A wheel that is in `dist/` already causes no request to the index.
     w.run(&WHEELS).code(0);
     assert_eq!(w.bakes("published"), 1);
 }

@@ -1,4 +1,4 @@
-//! `lock` and `wheels --locked`, with a script in the engine's place.
+//! `lock` and `wheels --locked`, with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -10,7 +10,7 @@ const LOCK: [&str; 3] = ["lock", "debian:12", "linux/amd64"];
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 const LOCKED: [&str; 4] = ["wheels", "debian:12", "linux/amd64", "--locked"];
 
-/// What a build of `id` reports with gcc-12 of `version`.
+/// The report of a build for `id` with gcc-12 of `version`.
 fn info(id: &str, version: &str) -> Value {
     json!({
         "schema_version": 1, "target": "debian12", "platform": "linux/amd64",
@@ -21,7 +21,7 @@ fn info(id: &str, version: &str) -> Value {
     })
 }
 
-/// Gives the engine's containers gcc-12 of `version`, each with its job's interpreter.
+/// Installs gcc-12 of `version` in the engine's containers, each with its job's interpreter.
 fn gcc(w: &Workspace, version: &str) {
     let text = info("@id@", version).to_string();
     fs_err::write(w.fake.join("info"), text).unwrap();
@@ -57,7 +57,7 @@ fn lock(w: &Workspace) -> String {
     fs_err::read_to_string(w.root.join("wheels.lock")).unwrap()
 }
 
-/// What a `lock` reports.
+/// The report of `lock`.
 fn locked(w: &Workspace, words: &[&str]) -> Value {
     let ran = w.run(&[&LOCK[..], &["--json"], words].concat()).code(0);
     serde_json::from_str(&ran.stdout).unwrap()
@@ -100,12 +100,12 @@ fn wheels_get_the_locked_versions_and_differences_are_reported() {
     gcc(&w, "12.2.0-14+deb12u1");
     let ran = w.run(&[&WHEELS[..], &["--force"]].concat()).code(0);
     ran.says(&["gcc-12 12.2.0-14 → 12.2.0-14+deb12u1"]);
-    // The wheel in dist/ differs from the lock: it does not count as done where that matters.
+    // The wheel in dist/ differs from the lock: with `--locked`, it is built again.
     assert_eq!(outcome(&w, &WHEELS), ["unchanged"]);
     w.run(&LOCKED).code(1);
 }
 
-/// Codes and paths of what `verify` finds.
+/// Codes and paths of the findings of `verify`.
 fn verified(w: &Workspace, words: &[&str], status: i32) -> Vec<(String, String)> {
     let ran = w.run(&[&["verify", "--json"], words].concat()).code(status);
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -137,7 +137,7 @@ fn verify_compares_what_went_into_the_wheels_with_the_lock() {
     assert!(found("version = \"3.11.2\"", "version = \"3.11.3\"").contains("cp311"));
     fs_err::write(w.root.join("wheels.lock"), &good).unwrap();
     assert_eq!(verified(&w, &[], 0), []);
-    // Built with other packages than the lock has, which `wheels` reports.
+    // Built with other packages than the lock has: `wheels` reports that.
     gcc(&w, "13");
     w.run(&[&WHEELS[..], &["--force"]].concat()).code(0);
     assert_eq!(verified(&w, &[], 1).len(), 1);

@@ -1,15 +1,15 @@
-//! Several targets, platforms and interpreters in one run, with a script in the engine's place.
+//! Several targets, platforms and interpreters in one run, with a fake engine.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
 use common::Workspace;
 
-/// A second target, whose base image is there as well.
+/// A second target, whose base image exists, too.
 const DEBIAN_13: &str = "[[target]]\nname = \"debian13\"\nimage = \"debian:13\"\nfamily = \"apt\"\n\
     glibc = \"2.36\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n";
 
-/// The answer that each bake call gives as usual.
+/// The default answer to each bake call.
 const ANSWER: &str = r#"mkdir -p "$dest"; case $target in
     smoke) smoke_passed ;;
     *) cp "$FAKE"/export/* "$dest/" ;;
@@ -27,7 +27,7 @@ fn add(w: &Workspace, target: &str) {
     fs_err::write(path, toml + target).unwrap();
 }
 
-/// A script for a bake call that ends well only if the call for another word, `other`, has begun.
+/// A script for a bake call that succeeds only if the call for the word `other` has begun.
 fn meets(own: &str, other: &str) -> String {
     format!(
         "case \"$*\" in *TARGET_NAME={own}*) touch \"$FAKE/{own}\"
@@ -49,7 +49,7 @@ fn jobs_of_several_targets_run_at_the_same_time() {
 }
 
 #[test]
-fn no_more_jobs_run_than_were_asked_for() {
+fn at_most_the_requested_number_of_jobs_run() {
     let w = two_targets();
     let alone = "mkdir \"$FAKE/alone\" || exit 1; sleep 0.2; rmdir \"$FAKE/alone\"\n";
     w.on("bake", &(alone.to_owned() + ANSWER));
@@ -59,7 +59,7 @@ fn no_more_jobs_run_than_were_asked_for() {
 #[test]
 fn a_base_image_that_takes_long_holds_up_no_other_target() {
     let w = two_targets();
-    // The image of one target comes only once the other's wheel is being built.
+    // The image of one target is ready only after the build of the other's wheel began.
     w.on(
         "image",
         r#"case "$*" in *debian:12*) n=0; until [ -e "$FAKE/built" ]; do
@@ -105,10 +105,10 @@ fn all_builds_what_can_run_here_and_names_what_cannot() {
     assert!(ran.stdout.contains("2 of 3 wheels"), "{}", ran.stdout);
     let ran = ran.says(&["debian13 linux/arm64 cp311: ", "binfmt install arm64"]);
     assert_eq!(ran.stderr.matches("\nerror: ").count(), 1, "{}", ran.stderr);
-    // What was named is refused before anything begins.
+    // A named platform is rejected before anything begins.
     let ran = w.run(&["wheels", "debian:13", "--force"]).code(2);
     ran.says(&["cannot run linux/arm64", "binfmt install arm64", "name only `linux/amd64`"]);
-    // What is there already needs nothing to run it.
+    // An existing wheel requires no emulator.
     w.run(&["wheels", "debian:13", "linux/amd64"]).code(0);
 }
 
@@ -130,11 +130,11 @@ fn nothing_changed_takes_a_look_at_each_image_and_no_time_whatever_the_number_of
     let ran = w.run(&args).code(0);
     let took = started.elapsed();
     assert_eq!(ran.stdout.matches("unchanged").count(), 13 * 4, "{}", ran.stdout);
-    // An image without a pinned digest may have been rebuilt: the engine is asked once for each.
+    // An image without a pinned digest may have been rebuilt: the engine is queried once for each.
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
-    let (asked, other): (Vec<_>, Vec<_>) =
+    let (queries, other): (Vec<_>, Vec<_>) =
         log[calls.len()..].lines().partition(|call| call.starts_with("image inspect "));
-    assert_eq!((asked.len(), other), (13, vec![]));
+    assert_eq!((queries.len(), other), (13, vec![]));
     assert!(took.as_secs_f64() < 1.0, "{took:?}");
 }
 
@@ -151,7 +151,7 @@ fn each_configuration_has_wheels_of_its_own() {
     assert!(ran.stderr.contains("wheels-core.local.toml"), "{}", ran.stderr);
     assert_eq!(w.bakes("wheel-builder"), 2, "each built its own");
     assert_eq!(common::files(&w.root.join("dist-core")), w.dist());
-    // Nothing is left of the one, and all of the other.
+    // Nothing remains of the one, and everything of the other.
     w.run(&[&["clean", "--dist"], &core[..]].concat()).code(0);
     assert!(!w.root.join("dist-core").exists());
     w.run(&["verify"]).code(0);

@@ -1,4 +1,4 @@
-//! podman in docker's place, with a script that stands for it.
+//! podman instead of docker, with a fake podman.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -39,7 +39,7 @@ build)
 esac
 "#;
 
-/// A machine with podman and, unless it is kept, without docker.
+/// A machine with podman, and without docker unless it is kept.
 fn workspace(keep_docker: bool) -> Workspace {
     let w = Workspace::new();
     let bin = w.fake.with_file_name("bin");
@@ -54,7 +54,7 @@ fn workspace(keep_docker: bool) -> Workspace {
 
 fn run(w: &Workspace, switches: &[&str]) -> common::Ran {
     let mut command = w.command(&[&WHEELS[..], switches].concat());
-    // Nothing but the fakes and what they need: this machine may have a docker of its own.
+    // Only the fakes and their programs, because this machine may have docker.
     let bin = w.fake.with_file_name("bin");
     for tool in ["sh", "mkdir", "cp", "cat", "git"] {
         let path = ["/usr/bin", "/bin"].map(|dir| camino::Utf8PathBuf::from(dir).join(tool));
@@ -89,7 +89,7 @@ fn where_there_is_no_docker_the_same_wheel_is_built_by_podman() {
 }
 
 #[test]
-fn where_both_are_there_docker_builds_unless_podman_is_asked_for() {
+fn docker_builds_unless_podman_is_requested() {
     let w = workspace(true);
     run(&w, &["--engine", "podman"]).code(0);
     assert_eq!((builds(&w).len(), w.bakes("wheel-builder")), (2, 0));

@@ -1,4 +1,4 @@
-//! `[repair]`, with a script in the engine's place and wheels whose module needs a library.
+//! `[repair]`, with a fake engine and wheels whose module needs a library.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -18,7 +18,7 @@ const REPORT: &str = r#"{"auditwheel": "6.8.2", "patchelf": "0.19.3", "grafted":
  "file": "demo.libs/libdemo-1b7c5d3a.so.1.2", "from": "/usr/lib/libdemo.so.1.2",
  "package": "libdemo1", "version": "1.2-3"}]}"#;
 
-/// A shared library called `soname` that needs `needed`, which lies at `run_path`.
+/// A shared library `soname` that needs `needed` in `run_path`.
 fn library(folder: &Utf8Path, soname: &str, needed: Option<&str>, run_path: &str) -> Vec<u8> {
     let link = |args: &[&str]| {
         let status = Command::new("cc")
@@ -49,7 +49,7 @@ fn library(folder: &Utf8Path, soname: &str, needed: Option<&str>, run_path: &str
     fs_err::read(folder.join("out.so")).unwrap()
 }
 
-/// A workspace whose build exports a wheel that needs `libdemo.so.1`, and whose repair puts it into the wheel.
+/// A workspace whose build exports a wheel that needs `libdemo.so.1`, and whose repair grafts it.
 fn workspace(settings: &str) -> Workspace {
     let w = Workspace::new();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();

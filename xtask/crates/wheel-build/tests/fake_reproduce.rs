@@ -1,4 +1,4 @@
-//! `reproduce`, with a script in the engine's place.
+//! `reproduce`, with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(target_os = "linux")]
 
@@ -15,7 +15,7 @@ fn made(text: &str) -> Vec<u8> {
     wheel(NAME, true, &[("demo/__init__.py", b""), ("demo/stamp.txt", text.as_bytes())]).1
 }
 
-/// A workspace whose plain build exports a wheel with the stamp `plain`, and the varied one another.
+/// A workspace whose plain build exports a wheel with the stamp `plain`, and whose varied build exports another.
 fn workspace(plain: &str, varied: &str) -> Workspace {
     let w = Workspace::new();
     w.export(&(NAME.to_owned(), made(plain)));
@@ -31,14 +31,14 @@ fn workspace(plain: &str, varied: &str) -> Workspace {
     w
 }
 
-/// Runs the command; its exit status and the report of its only job.
+/// Runs the command; returns its exit status and the report of its only job.
 fn reproduced(w: &Workspace, more: &[&str]) -> (i32, Value) {
     let output = w.command(&[&REPRODUCE[..], more].concat()).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     (output.status.code().unwrap(), report["jobs"][0].clone())
 }
 
-/// What the manifest says of the wheel.
+/// The manifest's entry of the wheel.
 fn noted(w: &Workspace) -> Value {
     let text = fs_err::read(w.root.join("dist/manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&text).unwrap();
@@ -84,13 +84,13 @@ fn the_wheel_in_dist_is_compared_and_its_manifest_notes_the_result() {
     assert_eq!(noted(&w), "identical");
     let table = w.command(&WHEELS).output().unwrap().stdout;
     assert!(String::from_utf8_lossy(&table).contains("unchanged, reproduced"));
-    // Two builds that agree with each other, and not with the wheel that is there.
+    // Both builds are identical, but differ from the existing wheel.
     w.export(&(NAME.to_owned(), made("other")));
     fs_err::write(w.fake.join("varied.whl"), made("other")).unwrap();
     let (status, job) = reproduced(&w, &[]);
     assert_eq!((status, &job["outcome"]), (1, &"different".into()));
     assert_eq!(noted(&w), "different");
-    // A wheel that is built again was not reproduced yet.
+    // A rebuilt wheel has not been reproduced yet.
     assert!(w.command(&[&WHEELS[..], &["--force"]].concat()).status().unwrap().success());
     assert_eq!(noted(&w), Value::Null);
 }

@@ -1,4 +1,4 @@
-//! One wheel for several interpreters, with a script in the engine's place.
+//! One wheel for several interpreters, with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -9,7 +9,7 @@ use serde_json::Value;
 const ABI3: &str = "demo-1.0-cp311-abi3-linux_x86_64.whl";
 const TAGGED: &str = "debian12-amd64/demo-1.0-cp311-abi3-manylinux_2_36_x86_64.whl";
 
-/// Does what a bake call does; `$python` is its interpreter. Wheels of `PyPy` are its own.
+/// Answers a bake call; `$python` is its interpreter. Wheels of `PyPy` are separate.
 const ANSWER: &str = r#"mkdir -p "$dest"
     if [ $target = smoke ]; then
         smoke_passed
@@ -23,15 +23,15 @@ const ANSWER: &str = r#"mkdir -p "$dest"
     esac"#;
 const PYTHON: &str =
     "python=; for arg; do case $arg in *PYTHONS=*) python=${arg#*PYTHONS=} ;; esac; done\n";
-/// A build that lasts long enough for others to begin.
+/// A build that takes long enough for others to begin.
 const SLOW: &str = "[ $target = smoke ] || sleep 0.5\n";
 
 fn bytes(name: &str, text: &str) -> Vec<u8> {
     wheel(name, false, &[("demo/__init__.py", text.as_bytes())]).1
 }
 
-/// A workspace whose wheels are abi3, which its settings ask for if `is_asked`.
-fn workspace(is_asked: bool, before: &str) -> Workspace {
+/// A workspace whose wheels are abi3; the settings request that if `is_requested`.
+fn workspace(is_requested: bool, before: &str) -> Workspace {
     let w = Workspace::new();
     fs_err::write(w.fake.join("abi3.whl"), bytes(ABI3, "")).unwrap();
     let pypy = bytes("demo-1.0-pp311-pypy311_pp73-linux_x86_64.whl", "");
@@ -39,7 +39,7 @@ fn workspace(is_asked: bool, before: &str) -> Workspace {
     w.on("bake", &format!("{PYTHON}{before}{ANSWER}"));
     let settings = "config-settings = { \"--build-option\" = \"--py-limited-api=cp311\" }\n";
     let pythons = "pythons = [\"cp313\", \"cp311\", \"cp314\", \"pp311\"]\n";
-    let text = [if is_asked { settings } else { "" }, pythons].concat();
+    let text = [if is_requested { settings } else { "" }, pythons].concat();
     edit(&w, "pythons = [\"cp311\"]\n", &text);
     w
 }
@@ -51,7 +51,7 @@ fn edit(w: &Workspace, from: &str, to: &str) {
     fs_err::write(path, toml.replace(from, to)).unwrap();
 }
 
-/// Of each interpreter what became of its job, and which one built its wheel.
+/// The outcome of each interpreter's job, and the interpreter that built its wheel.
 fn run(w: &Workspace, words: &[&str], code: i32) -> Vec<(String, String, String)> {
     let words = [&["wheels", "debian:12", "linux/amd64", "--json"], words].concat();
     let ran = w.run(&words).code(code);
@@ -70,7 +70,7 @@ fn expected(jobs: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
     jobs.iter().map(|&(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())).collect()
 }
 
-/// How many wheels were built, and how many smoke tests ran, since the last time.
+/// The numbers of builds and of smoke tests since the last call.
 fn calls(w: &Workspace) -> (usize, usize) {
     let calls = (w.bakes("wheel-builder"), w.bakes("smoke"));
     fs_err::remove_file(w.fake.join("log")).unwrap();
@@ -79,7 +79,7 @@ fn calls(w: &Workspace) -> (usize, usize) {
 
 #[test]
 fn the_lowest_interpreter_builds_and_those_that_its_wheel_serves_test_it() {
-    // The lowest one's smoke test ends when another one's has begun: nobody waits for that.
+    // The smoke test of the lowest interpreter ends only after another one has begun.
     let meets = "if [ $target = smoke ]; then touch \"$FAKE/at-$python\"; n=0
         [ $python != cp311 ] || until [ -e \"$FAKE/at-cp313\" ]; do
             n=$((n + 1)); [ $n -lt 200 ] || exit 1; sleep 0.05
@@ -119,8 +119,8 @@ fn a_dry_run_names_the_interpreter_whose_wheel_is_tested() {
 fn the_one_that_others_wait_for_builds_with_all_cores() {
     let all = std::thread::available_parallelism().unwrap().get();
     let note = "[ $target = smoke ] || printf '%s' \"$XTASK_HOST_CORES\" >\"$FAKE/cores\"\n";
-    for (is_asked, cores) in [(true, all), (false, (all / 2).max(1))] {
-        let w = workspace(is_asked, note);
+    for (is_requested, cores) in [(true, all), (false, (all / 2).max(1))] {
+        let w = workspace(is_requested, note);
         run(&w, &["--python", "cp311,cp313", "--jobs", "2"], 0);
         let noted = fs_err::read_to_string(w.fake.join("cores")).unwrap();
         assert_eq!(noted, cores.to_string());
@@ -135,12 +135,12 @@ fn an_interpreter_that_is_added_later_takes_the_wheel_that_is_there() {
     let more = expected(&[("cp311", "unchanged", "-"), ("cp313", "built", "cp311")]);
     assert_eq!(run(&w, &["--python", "cp311,cp313"], 0), more);
     assert_eq!(calls(&w), (0, 1));
-    // What is in `dist/` is enough.
+    // The wheel in `dist/` suffices.
     fs_err::remove_dir_all(w.root.join("target/xtask/jobs")).unwrap();
     let more = run(&w, &["--python", "cp311,cp313,cp314"], 0);
     assert_eq!(more[2], ("cp314".to_owned(), "built".to_owned(), "cp311".to_owned()));
     assert_eq!(calls(&w), (0, 1));
-    // The only requested one builds, unless it has its wheel already.
+    // The only requested interpreter builds, unless it has its wheel already.
     assert_eq!(run(&w, &["--python", "cp314"], 0), expected(&[("cp314", "unchanged", "cp311")]));
 }
 
@@ -177,7 +177,7 @@ fn of_wheels_that_nobody_expected_to_be_one_the_lowest_ones_is_taken() {
     let jobs = run(&w, &["--python", "cp311,cp313", "--jobs", "2"], 0);
     assert_eq!(jobs, expected(&[("cp311", "built", "-"), ("cp313", "built", "cp311")]));
     assert_eq!(calls(&w), (2, 2));
-    // Now it is known: nobody builds it twice again.
+    // Now it is known: only one of them builds again.
     w.on("bake", &format!("{PYTHON}{SLOW}{ANSWER}"));
     assert_eq!(run(&w, &["--python", "cp311,cp313", "--jobs", "2", "--force"], 0), jobs);
     assert_eq!(calls(&w), (1, 2));
@@ -214,15 +214,15 @@ fn other_build_settings_make_another_build() {
 fn a_shared_wheel_is_brought_together_with_what_its_folder_says() {
     let w = workspace(true, "");
     run(&w, &[], 0);
-    fs_err::rename(w.root.join("dist"), w.root.join("brought")).unwrap();
-    w.run(&["verify", "brought"]).code(0);
-    w.run(&["collect", "brought"]).code(0);
+    fs_err::rename(w.root.join("dist"), w.root.join("incoming")).unwrap();
+    w.run(&["verify", "incoming"]).code(0);
+    w.run(&["collect", "incoming"]).code(0);
     let manifest = fs_err::read_to_string(w.root.join("dist/manifest.json")).unwrap();
     assert_eq!(manifest.matches("\"built_by\": \"cp311\"").count(), 2, "{manifest}");
-    let path = w.root.join("brought/manifest.json");
+    let path = w.root.join("incoming/manifest.json");
     let forged = fs_err::read_to_string(&path)
         .unwrap()
         .replace("\"built_by\": \"cp311\"", "\"built_by\": \"x\"");
     fs_err::write(path, forged).unwrap();
-    w.run(&["collect", "brought"]).code(1).says(&["demo-1.0-cp311-abi3", "`x`"]);
+    w.run(&["collect", "incoming"]).code(1).says(&["demo-1.0-cp311-abi3", "`x`"]);
 }

@@ -1,4 +1,4 @@
-//! `shell` and `clean`, with a script in the engine's place.
+//! `shell` and `clean`, with a fake engine.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use common::Workspace;
 
-/// The one call of the engine that begins with `start`.
+/// The only call of the engine that begins with `start`.
 fn call(w: &Workspace, start: &str) -> String {
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
     let calls: Vec<_> = log.lines().filter(|line| line.starts_with(start)).collect();
@@ -18,16 +18,16 @@ fn call(w: &Workspace, start: &str) -> String {
 #[test]
 fn a_shell_stands_before_the_build_and_passes_the_exit_status_on() {
     let w = Workspace::new();
-    // A container that runs after a while, and goes on when it has its secrets.
+    // A container that starts after a while, and continues when it has its secrets.
     w.on(
         "run",
         r#"sleep 0.3; touch "$FAKE/runs"; n=0
-        until [ -e "$FAKE/got-.complete" ] || [ $n -gt 100 ]; do n=$((n + 1)); sleep 0.1; done; exit 7"#,
+        until [ -e "$FAKE/secret-.complete" ] || [ $n -gt 100 ]; do n=$((n + 1)); sleep 0.1; done; exit 7"#,
     );
     w.on(
         "exec",
         r#"[ -e "$FAKE/runs" ] || { echo "Error: No such container" >&2; exit 1; }
-        for word; do case $word in /run/secrets/*) cat >"$FAKE/got-${word##*/}" ;; esac; done"#,
+        for word; do case $word in /run/secrets/*) cat >"$FAKE/secret-${word##*/}" ;; esac; done"#,
     );
     let mut command = w.command(&["shell", "debian:12", "--", "sh", "-c", "exit 7"]);
     command.env("PIP_INDEX_URL", "https://me:hunter2x@index.example/simple");
@@ -50,7 +50,7 @@ fn a_shell_stands_before_the_build_and_passes_the_exit_status_on() {
         !run.contains("--mount") && !run.contains("--volume"),
         "nothing of this machine: {run}"
     );
-    let settings = fs_err::read_to_string(w.fake.join("got-settings")).unwrap();
+    let settings = fs_err::read_to_string(w.fake.join("secret-settings")).unwrap();
     assert!(settings.contains("PIP_INDEX_URL=https://me:hunter2x@index.example/simple"));
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
     let container = run.split("--name ").nth(1).unwrap().split(' ').next().unwrap();
@@ -97,7 +97,7 @@ fn after_a_failure_a_shell_stands_before_the_step_that_failed() {
     let bake = call(&w, "buildx bake");
     assert!(bake.contains("SHELL_PARENT=system ") && bake.contains("PYTHONS=cp313 "), "{bake}");
     assert!(!bake.contains("SOURCE_KIND"), "what failed is needed for it: {bake}");
-    // Of another platform nothing has failed; and a job that ends well is no failure any more.
+    // No job of another platform failed, and a successful job clears its failure.
     let other = ["shell", "linux/arm64", "--last-failed"];
     w.run(&other).code(2).says(&["no failed build step", "--last-failed"]);
     w.run(&wheels).code(0);
@@ -132,7 +132,7 @@ fn clean_removes_what_is_ours_and_says_what() {
         [ -e "$FAKE/pruned-twice" ] || record bbb
         [ -e "$FAKE/pruned" ] || record ccc"#,
     );
-    // The first is what the second was made of, and goes after it.
+    // The second image is based on the first, which is removed after it.
     w.on(
         "prune",
         "[ ! -e \"$FAKE/pruned\" ] || touch \"$FAKE/pruned-twice\"; touch \"$FAKE/pruned\"",
@@ -180,7 +180,7 @@ fn clean_leaves_what_checkouts_share_unless_everywhere_is_said() {
         let ran = w.run(&[&["clean"][..], switches].concat()).code(0).says(&["`--everywhere`"]);
         assert!(!ran.stdout.contains("image "), "{}", ran.stdout);
     }
-    assert_eq!(log(), before, "the engine is asked for nothing");
+    assert_eq!(log(), before, "no call of the engine");
     assert!(w.dist().is_empty());
     let ran = w.run(&["clean", "--images", "--everywhere"]).code(0);
     assert_eq!(ran.stdout.trim(), "removed image xtask-wheels/os:x (164MB)");

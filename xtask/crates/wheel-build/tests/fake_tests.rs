@@ -1,4 +1,4 @@
-//! The package's own tests (`[test]`), with a script in the engine's place.
+//! The package tests (`[test]`), with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -7,14 +7,14 @@ use common::Workspace;
 use serde_json::Value;
 
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
-/// The smoke test and the tests report that they passed.
+/// The smoke test and the package tests report success.
 const PASS: &str = r#"mkdir -p "$dest"; case $target in
     smoke) smoke_passed ;;
     test) smoke_passed; tests_passed ;;
     *) cp "$FAKE"/export/* "$dest/" ;;
     esac"#;
 
-/// Has wheels.toml end with `table`.
+/// Appends `table` to wheels.toml.
 fn configure(w: &Workspace, table: &str) {
     let path = w.root.join("wheels.toml");
     let toml = fs_err::read_to_string(&path).unwrap();

@@ -1,4 +1,4 @@
-//! `try`, with a script in the engine's place.
+//! `try`, with a fake engine.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 const WHEEL: &str = "demo-1.0-py3-none-any.whl";
 
-/// A workspace with a wheel, whose engine reports `wheels` of each system.
+/// A workspace with a wheel, whose engine reports `wheels` for each system.
 fn workspace(wheels: &str) -> Workspace {
     let w = Workspace::new();
     fs_err::write(w.root.join(WHEEL), common::pure_wheel(WHEEL).1).unwrap();
@@ -21,7 +21,7 @@ fn workspace(wheels: &str) -> Workspace {
     w
 }
 
-/// What the container reports of the wheel: whether it installs, and one file.
+/// The container's report on the wheel: whether it installs, and one file.
 fn observed(installs: &str, ok: &str, words: &str) -> String {
     format!(
         r#"{{"0": {{"installs": {installs}, "installer": "", "interpreter": "CPython 3.11.2", "problem": "",
@@ -62,7 +62,7 @@ fn a_wrong_prediction_is_exit_1_with_the_words_of_the_loader() {
     let ran = w.run(&["try", WHEEL]).code(1);
     assert!(ran.stdout.contains("undefined symbol: nowhere"), "{}", ran.stdout);
     assert_eq!(trials(&w.run(&["try", WHEEL, "--json"]).code(1))[0]["agreement"], "miss");
-    // An installer that refuses what is predicted to install is one as well.
+    // An installer that rejects the wheel although the audit predicts that it installs is a failure, too.
     let w = workspace(&observed("false", "true", ""));
     w.run(&["try", WHEEL]).code(1);
 }

@@ -1,4 +1,4 @@
-//! The commands of GitLab's pipeline, run by a shell as its runner does.
+//! Runs the commands of GitLab's pipeline in a shell, like its runner.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -75,7 +75,7 @@ fn what_the_machines_built_is_collected_and_held_against_the_tag() {
         run(&w, &version, &[("CI_COMMIT_TAG", tag), ("CI_COMMIT_SHA", commit)])
     };
     tagged("v1.0").code(0);
-    // No version of the project, and another one.
+    // Not a version of the project, then another version.
     tagged("v1.0-wheels-test").code(1);
     assert_ne!(tagged("v2.0").code, Some(0));
 }

@@ -10,7 +10,7 @@ fn help(args: &[&str]) -> String {
         .unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    // clap pads the empty line of a list of values.
+    // clap pads the empty line in a list of values.
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
@@ -20,7 +20,7 @@ fn each_command_has_a_short_line_and_the_exit_statuses_are_listed() {
     for word in ["  wheels ", "  init ", "  man ", "--config <FILE>", "Exit status: 0 "] {
         assert!(text.contains(word), "{word}: {text}");
     }
-    // A description of more than one line starts below the others.
+    // A description of several lines starts below the others.
     let long = text.lines().filter(|line| line.starts_with("                   ")).count();
     assert_eq!(long, 0, "{text}");
 }
@@ -51,9 +51,9 @@ fn switches_of_another_command_are_answered_with_it() {
             .args(["verify", switch, "2.17", "some.whl"])
             .output()
             .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(switch) && said.contains("`check-glibc --max"), "{said}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(switch) && text.contains("`check-glibc --max"), "{text}");
     }
 }
 
@@ -69,7 +69,7 @@ fn shells_and_man_know_every_command() {
         assert!(!text.contains("cargo xtask__"), "one name for the program");
     }
     let folder = tempfile::tempdir().unwrap();
-    // `_cargo` stands for the completion of cargo's own words.
+    // `_cargo` is a fake for the completion of cargo's own words.
     let script = folder.path().join("bash");
     fs_err::write(&script, program(&["completions", "bash"]).stdout).unwrap();
     let completed = |words: &str| {

@@ -1,5 +1,4 @@
-//! `cargo xtask init`: three packages adopt the tool, from a path, a copy and a git repository, and are brought up
-//! to date.
+//! `cargo xtask init`: three packages adopt the tool from a path, a copy and a git repository, and upgrade it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::{Command, Output};
@@ -97,7 +96,7 @@ impl Repository {
         names.lines().filter_map(|line| Some(line.split_once(" v")?.0.to_owned())).collect()
     }
 
-    /// The states that `init --check` and `--upgrade` report of files that are not current.
+    /// The states that `init --check` and `--upgrade` report for outdated files.
     fn states(&self, args: &[&str], wanted: i32) -> Vec<(String, String)> {
         let output = self.run(&[&["init", "--json"], args].concat());
         assert_eq!(output.status.code(), Some(wanted), "{}", text(&output.stderr));
@@ -109,7 +108,7 @@ impl Repository {
     }
 }
 
-/// setuptools with C, a flat layout, and folders whose names are also the tool's.
+/// setuptools with C, a flat layout, and folders whose names are also those of the tool.
 fn with_c() -> Repository {
     Repository::new(&[
         (
@@ -137,7 +136,7 @@ fn with_crate() -> Repository {
     ])
 }
 
-/// The files that a `.rs` file below `top` includes by a relative path and that are not there.
+/// The missing files that a `.rs` file below `top` includes by a relative path.
 fn missing_includes(top: &Utf8Path) -> Vec<String> {
     let mut missing = Vec::new();
     for entry in walkdir::WalkDir::new(top) {
@@ -161,9 +160,9 @@ fn a_package_adopts_the_tool_from_a_path_and_keeps_what_it_had() {
     let tool = format!("path={}", clone());
     let dry = text(&repository.init(&["--tool", &tool, "--dry-run"]).stdout);
     assert!(dry.contains("==> wheels.toml\n") && !repository.root.join("wheels.toml").exists());
-    let said = code(&repository.init(&["--tool", &tool]), 0);
-    assert!(said.contains("cargo xtask wheels --setup debian:12"), "{said}");
-    assert!(said.contains(" --python cp311\n"), "{said}");
+    let output = code(&repository.init(&["--tool", &tool]), 0);
+    assert!(output.contains("cargo xtask wheels --setup debian:12"), "{output}");
+    assert!(output.contains(" --python cp311\n"), "{output}");
     assert!(repository.read("wheels.toml").contains("pythons = [\"cp311\", \"cp312\"]"));
     assert!(repository.read(".gitignore").starts_with("*.o\n/target/\n"));
     let config = repository.read(".cargo/config.toml");
@@ -172,7 +171,7 @@ fn a_package_adopts_the_tool_from_a_path_and_keeps_what_it_had() {
     // The tool runs there.
     code(&repository.run(&["workflow", "check"]), 0);
     code(&repository.run(&["matrix"]), 0);
-    // Once more, nothing is to do.
+    // A second run has nothing to do.
     code(&repository.init(&["--tool", &tool]), 0);
     assert_eq!(repository.states(&["--check"], 0), []);
 }
@@ -186,7 +185,7 @@ fn a_package_adopts_a_copy_of_the_tool() {
     assert!(packages.contains(&"wheel-audit".to_owned()), "{packages:?}");
     assert!(!packages.contains(&"insta".to_owned()), "nothing that only tests need");
     assert_eq!(missing_includes(&repository.root.join("xtask/vendor")), [""; 0]);
-    // The package's own crate never meets the tool.
+    // The package's own crate never builds the tool.
     assert_eq!(repository.packages("Cargo.toml", true), ["demo"]);
     assert_eq!(repository.states(&["--check"], 0), []);
 }
@@ -217,8 +216,8 @@ fn a_member_joins_the_workspace_that_is_there() {
     assert!(packages.contains(&"demo".to_owned()) && packages.contains(&"xtask".to_owned()));
     assert!(repository.read(".cargo/config.toml").contains("run --package xtask --"));
     let other = with_c();
-    let said = code(&other.init(&["--tool", &tool, "--member"]), 2);
-    assert!(said.contains("--member"), "{said}");
+    let output = code(&other.init(&["--tool", &tool, "--member"]), 2);
+    assert!(output.contains("--member"), "{output}");
 }
 
 #[test]
@@ -238,7 +237,7 @@ fn a_member_uses_a_copy_that_is_a_workspace_of_its_own() {
     let written = repository.read("Cargo.toml");
     code(&repository.init(&["--tool", "vendor", "--member"]), 0);
     assert_eq!(repository.read("Cargo.toml"), written, "once more, nothing is to do");
-    // A member that had the tool from elsewhere takes a copy.
+    // A member that had the tool from elsewhere switches to a copy.
     let other = with_crate();
     code(&other.init(&["--tool", &format!("path={}", clone()), "--member"]), 0);
     code(&other.init(&["--upgrade", "--tool", "vendor"]), 0);
@@ -248,15 +247,15 @@ fn a_member_uses_a_copy_that_is_a_workspace_of_its_own() {
 
 #[test]
 fn a_clone_of_the_tool_is_no_package_that_adopts_it() {
-    // Without `--tool`, the clone's `origin` would be looked for.
-    let said = code(&Repository::program(clone(), &["init", clone().as_str()]), 2);
-    assert!(said.contains("is a clone of the tool") && said.contains("hint: "), "{said}");
-    assert!(!said.contains("origin"), "{said}");
-    // Nor is a repository that uses the tool the place that another one gets it from.
+    // Without `--tool`, `init` would look for the clone's `origin`.
+    let output = code(&Repository::program(clone(), &["init", clone().as_str()]), 2);
+    assert!(output.contains("is a clone of the tool") && output.contains("hint: "), "{output}");
+    assert!(!output.contains("origin"), "{output}");
+    // A repository that uses the tool is not a source for another one.
     let (repository, other) = (with_c(), with_c());
     code(&repository.init(&["--tool", "vendor"]), 0);
-    let said = code(&repository.run(&["init", other.root.as_str()]), 2);
-    assert!(said.contains("--tool") && !other.root.join("xtask").exists(), "{said}");
+    let output = code(&repository.run(&["init", other.root.as_str()]), 2);
+    assert!(output.contains("--tool") && !other.root.join("xtask").exists(), "{output}");
 }
 
 #[test]
@@ -282,11 +281,11 @@ fn a_folder_that_is_no_top_of_a_repository_is_adopted_with_a_note() {
 #[test]
 fn a_tool_in_git_needs_a_revision() {
     let repository = with_c();
-    let said = code(&repository.init(&["--tool", "git=https://a.example/x.git"]), 2);
-    assert!(said.contains("no revision"), "{said}");
+    let output = code(&repository.init(&["--tool", "git=https://a.example/x.git"]), 2);
+    assert!(output.contains("no revision"), "{output}");
     assert!(
-        said.contains("hint: ") && said.contains("`git=https://a.example/x.git#REV`"),
-        "{said}"
+        output.contains("hint: ") && output.contains("`git=https://a.example/x.git#REV`"),
+        "{output}"
     );
 }
 
@@ -296,15 +295,15 @@ fn a_copy_is_upgraded_from_a_clone() {
     code(&repository.init(&["--tool", "vendor"]), 0);
     let lost = "xtask/vendor/scripts/build.sh";
     fs_err::remove_file(repository.root.join(lost)).unwrap();
-    // The command of the hint is the one that works.
-    let said = code(&repository.run(&["init", "--upgrade", "--tool", "vendor"]), 2);
+    // The command in the hint works.
+    let output = code(&repository.run(&["init", "--upgrade", "--tool", "vendor"]), 2);
     let command = ["init", "--upgrade", repository.root.as_str(), "--tool", "vendor"];
-    assert!(said.contains(&format!("`cargo xtask {}`", command.join(" "))), "{said}");
-    let said = code(&Repository::program(clone(), &command), 0);
-    assert!(said.contains("`xtask/Cargo.toml`") && said.contains("a copy"), "{said}");
+    assert!(output.contains(&format!("`cargo xtask {}`", command.join(" "))), "{output}");
+    let output = code(&Repository::program(clone(), &command), 0);
+    assert!(output.contains("`xtask/Cargo.toml`") && output.contains("a copy"), "{output}");
     assert!(repository.root.join(lost).exists());
-    let said = code(&Repository::program(clone(), &command[..3]), 0);
-    assert!(said.contains("keeps its version") && said.contains("`--tool "), "{said}");
+    let output = code(&Repository::program(clone(), &command[..3]), 0);
+    assert!(output.contains("keeps its version") && output.contains("`--tool "), "{output}");
 }
 
 #[test]
@@ -312,12 +311,15 @@ fn nothing_is_overwritten_and_nothing_else_is_written_then() {
     let repository = with_c();
     repository.write("xtask/src/main.rs", "fn main() {}\n");
     repository.write(".cargo/config.toml", "alias.xtask = \"run --package mine --\"\n");
-    let said = code(&repository.init(&["--tool", "vendor"]), 2);
-    assert!(said.contains("xtask/src/main.rs") && said.contains(".cargo/config.toml"), "{said}");
+    let output = code(&repository.init(&["--tool", "vendor"]), 2);
+    assert!(
+        output.contains("xtask/src/main.rs") && output.contains(".cargo/config.toml"),
+        "{output}"
+    );
     assert!(!repository.root.join("wheels.toml").exists());
     let empty = Repository::new(&[]);
-    let said = code(&empty.init(&["--tool", "vendor"]), 2);
-    assert!(said.contains("pyproject.toml"), "{said}");
+    let output = code(&empty.init(&["--tool", "vendor"]), 2);
+    assert!(output.contains("pyproject.toml"), "{output}");
     code(&repository.init(&["--tool", "svn=x"]), 2);
 }
 
@@ -329,8 +331,8 @@ fn an_alias_that_is_there_stays_whatever_its_form() {
     ] {
         let repository = with_c();
         repository.write(".cargo/config.toml", config);
-        let said = code(&repository.init(&["--tool", "vendor"]), 2);
-        assert!(said.contains(why), "{said}");
+        let output = code(&repository.init(&["--tool", "vendor"]), 2);
+        assert!(output.contains(why), "{output}");
         assert_eq!(repository.read(".cargo/config.toml"), config);
     }
 }
@@ -339,8 +341,8 @@ fn an_alias_that_is_there_stays_whatever_its_form() {
 fn an_alias_that_cargo_would_not_read_is_not_written() {
     let repository = with_c();
     repository.write(".cargo/config", "[net]\nretry = 3\n");
-    let said = code(&repository.init(&["--tool", "vendor"]), 2);
-    assert!(said.contains("`.cargo/config`"), "{said}");
+    let output = code(&repository.init(&["--tool", "vendor"]), 2);
+    assert!(output.contains("`.cargo/config`"), "{output}");
     assert!(!repository.root.join("xtask").exists());
 }
 
@@ -353,17 +355,17 @@ fn nothing_is_written_through_a_link() {
         let place = repository.root.join(link);
         fs_err::create_dir_all(place.parent().unwrap()).unwrap();
         fs_err::os::unix::fs::symlink(outside.join(target), &place).unwrap();
-        let said = code(&repository.init(&["--tool", "vendor"]), 2);
-        assert!(said.contains(link) && said.contains("link"), "{said}");
+        let output = code(&repository.init(&["--tool", "vendor"]), 2);
+        assert!(output.contains(link) && output.contains("link"), "{output}");
         assert_eq!(fs_err::read_dir(&outside).unwrap().count(), 0);
-        // The same once the tool is used.
+        // The same after the adoption.
         fs_err::remove_file(&place).unwrap();
         code(&repository.init(&["--tool", &format!("path={}", clone())]), 0);
         let schema = repository.root.join("xtask/wheels.schema.json");
         fs_err::remove_file(&schema).unwrap();
         fs_err::os::unix::fs::symlink(outside.join("new.json"), &schema).unwrap();
-        let said = code(&repository.run(&["init", "--upgrade"]), 2);
-        assert!(said.contains("wheels.schema.json"), "{said}");
+        let output = code(&repository.run(&["init", "--upgrade"]), 2);
+        assert!(output.contains("wheels.schema.json"), "{output}");
         assert_eq!(fs_err::read_dir(&outside).unwrap().count(), 0);
     }
 }
@@ -375,10 +377,10 @@ fn an_upgrade_keeps_what_was_changed_there() {
     let (main, schema) = ("xtask/src/main.rs", "xtask/wheels.schema.json");
     let workflow = ".github/workflows/wheels-docker.yml";
     let pair = |path: &str, state: &str| (path.to_owned(), state.to_owned());
-    // One's own change of what the tool did not change.
+    // A local change of a file that the tool did not change.
     repository.write(main, "fn main() { mine() }\n");
     assert_eq!(repository.states(&["--check"], 0), [pair(main, "yours")]);
-    // An older version wrote another schema and another workflow, and the second was changed here as well.
+    // An older version wrote another schema and another workflow. The workflow also changed here.
     let record = repository.read("xtask/init.json");
     let hash = |text: &str| wheel_audit::digest::of_bytes(text.as_bytes());
     let older = record
@@ -396,7 +398,7 @@ fn an_upgrade_keeps_what_was_changed_there() {
     assert_eq!(repository.read(workflow), mine);
     assert!(!repository.read(&format!("{workflow}.new")).contains("# mine"));
     assert_eq!(repository.read(main), "fn main() { mine() }\n");
-    // Once the conflict is settled, nothing is left.
+    // After the conflict is resolved, nothing remains.
     fs_err::rename(repository.root.join(format!("{workflow}.new")), repository.root.join(workflow))
         .unwrap();
     assert_eq!(repository.states(&["--upgrade"], 0), [pair(main, "yours")]);
@@ -433,12 +435,12 @@ fn the_hosted_workflow_compiles_the_tool_from_its_lock_file_and_calls_it_by_its_
         let build = "cargo build --locked --release --manifest-path xtask/Cargo.toml --target-dir target/tool\n";
         assert_eq!(workflow.matches(build).count(), 1, "{workflow}");
         assert!(workflow.contains("hashFiles('.cargo/**', 'xtask/**')"), "{workflow}");
-        // As any command that the user runs before the first commit does.
+        // Like any command that the user runs before the first commit.
         repository.packages("xtask/Cargo.toml", true);
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["tree", "--locked", "--offline", "--manifest-path", "xtask/Cargo.toml"]);
         code(&cargo.current_dir(&repository.root).output().unwrap(), 0);
-        // No variable of cargo says where the repository is.
+        // No variable of cargo contains the repository's path.
         let program = repository.root.join("target/tool/xtask");
         fs_err::create_dir_all(program.parent().unwrap()).unwrap();
         fs_err::copy(env!("CARGO_BIN_EXE_wheel-build"), &program).unwrap();

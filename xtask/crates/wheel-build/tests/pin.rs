@@ -1,11 +1,11 @@
-//! `cargo xtask pin`, with a script in the engine's place.
+//! `cargo xtask pin`, with a fake engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use common::Workspace;
 
-/// An index with both of the platforms.
+/// An index with both platforms.
 const INDEX: &str = r#"
 case "$*" in
 *"{{json .Manifest}} -- debian:12")
@@ -33,7 +33,7 @@ fn digests_are_written_once_and_are_current_from_then_on() {
     let line =
         format!("image = \"debian:12\"\ndigest.\"linux/amd64\" = \"sha256:{}\"\n", "2".repeat(64));
     assert_eq!(toml(&w), before.replace("image = \"debian:12\"\n", &line));
-    // The image that registers emulators is compiled in: it is none of the business of a repository that uses the tool.
+    // The image that registers emulators is compiled in: it does not concern a repository that uses the tool.
     let without = w.run(&["pin"]).code(0);
     assert!(!without.stdout.contains("binfmt"), "{}", without.stdout);
     let tool = w.root.join("xtask/crates/wheel-build");
@@ -65,7 +65,7 @@ fn a_check_and_a_dry_run_write_nothing() {
 }
 
 #[test]
-fn a_registry_that_says_nothing_is_told_from_one_that_has_no_such_image() {
+fn a_silent_registry_differs_from_one_without_the_image() {
     let w = Workspace::new();
     let before = toml(&w);
     for (script, code, word) in [
@@ -83,11 +83,11 @@ fn a_registry_that_says_nothing_is_told_from_one_that_has_no_such_image() {
         ("echo no JSON", 2, "makes no sense"),
     ] {
         w.on("imagetools", script);
-        // For two platforms, if it does not answer for both.
+        // For two platforms, if the tag lacks one of them.
         let platforms: &[&str] = if code == 2 { &["linux/amd64", "linux/arm64"] } else { &[] };
         let ran = w.run(&[&["pin", "debian:12"], platforms].concat()).code(code);
-        let said = format!("{}{}", ran.stdout, ran.stderr);
-        assert_eq!(said.matches(word).count(), 1, "{word}:\n{said}");
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(text.matches(word).count(), 1, "{word}:\n{text}");
         if code == 2 {
             assert!(
                 ran.stderr.contains("no registry answered: nothing was compared"),

@@ -1,4 +1,4 @@
-//! Downloads of a build step from a server that fails, without an engine; tests/e2e/caches.rs has more.
+//! Downloads of a build step from a failing server, without an engine; tests/e2e/caches.rs has more.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 const BODY: &str = "made up";
 
-/// A server that answers each request with the next of `answers`; its address and its counter.
+/// A server that answers each request with the next of `answers`; returns its address and its counter.
 fn server(answers: Vec<String>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/file", listener.local_addr().unwrap());
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
@@ -30,7 +30,7 @@ fn server(answers: Vec<String>) -> (String, Arc<AtomicUsize>) {
             let _ = stream.write_all(answer.as_bytes());
         }
     });
-    (address, asked)
+    (address, requests)
 }
 
 fn status(code: &str) -> String {
@@ -41,24 +41,24 @@ fn ok(length: usize) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{BODY}")
 }
 
-/// Whether `fetch.py` fetches the file from a server with these answers, and how often it asked.
+/// Whether `fetch.py` fetches the file from a server with these answers, and the number of requests.
 fn fetch(answers: Vec<String>) -> (bool, usize) {
     let dir = tempfile::tempdir().unwrap();
-    let (address, asked) = server(answers);
+    let (address, requests) = server(answers);
     let sha256 = wheel_audit::digest::of_bytes(BODY.as_bytes());
     let mut command = Command::new("python3");
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/fetch.py"));
     command.arg(address).arg(dir.path().join("file")).arg(sha256).env("no_proxy", "127.0.0.1");
     let fetched = command.status().unwrap().success();
     assert_eq!(fetched, dir.path().join("file").exists());
-    (fetched, asked.load(Ordering::SeqCst))
+    (fetched, requests.load(Ordering::SeqCst))
 }
 
 #[test]
-fn a_server_that_fails_twice_is_asked_a_third_time() {
+fn a_server_that_fails_twice_receives_a_third_request() {
     let busy = status("503 Busy");
     assert_eq!(fetch(vec![busy.clone(), busy, ok(BODY.len())]), (true, 3));
-    // A connection that breaks, at once or on the way.
+    // A connection that breaks, at once or later.
     assert_eq!(fetch(vec![String::new(), ok(BODY.len() + 9), ok(BODY.len())]), (true, 3));
 }
 
@@ -68,10 +68,10 @@ fn a_server_that_goes_on_failing_or_has_no_such_file_is_left_alone() {
     assert_eq!(fetch(vec![status("404 None")]), (false, 1));
 }
 
-/// The file that `fetch-published.py` fetches from an index with these answers, and how often it asked.
+/// The file that `fetch-published.py` fetches from an index with these answers, and the number of requests.
 fn fetch_published(answers: Vec<String>) -> (Option<String>, usize) {
     let dir = tempfile::tempdir().unwrap();
-    let (address, asked) = server(answers);
+    let (address, requests) = server(answers);
     let mut command = Command::new("python3");
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/fetch-published.py"));
     command.args(["demo", ""]).arg(dir.path()).env("no_proxy", "127.0.0.1");
@@ -90,11 +90,11 @@ fn fetch_published(answers: Vec<String>) -> (Option<String>, usize) {
     if let Some(file) = &file {
         assert_eq!(fs_err::read_to_string(dir.path().join(file)).unwrap(), BODY);
     }
-    (file, asked.load(Ordering::SeqCst))
+    (file, requests.load(Ordering::SeqCst))
 }
 
 #[test]
-fn an_index_that_breaks_connections_is_asked_again() {
+fn an_index_that_breaks_connections_receives_more_requests() {
     let wheel = "demo-1.0-py3-none-any.whl";
     let link = format!("<!DOCTYPE html><a href=\"{wheel}\">{wheel}</a>");
     let page = format!(
@@ -109,10 +109,10 @@ fn an_index_that_breaks_connections_is_asked_again() {
     assert_eq!(fetch_published(vec![status("403 No")]), (None, 1));
 }
 
-/// Whether `fetch-sdist.py` fetches the archive from an index with these answers, and how often it asked.
+/// Whether `fetch-sdist.py` fetches the archive from an index with these answers, and the number of requests.
 fn fetch_sdist(answers: Vec<String>) -> (bool, usize) {
     let dir = tempfile::tempdir().unwrap();
-    let (address, asked) = server(answers);
+    let (address, requests) = server(answers);
     let mut command = Command::new("python3");
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/fetch-sdist.py"));
     command.args(["demo==1.0", &wheel_audit::digest::of_bytes(BODY.as_bytes())]);
@@ -123,7 +123,7 @@ fn fetch_sdist(answers: Vec<String>) -> (bool, usize) {
     command.env("PIP_NO_CACHE_DIR", "1").env("PYTHONDONTWRITEBYTECODE", "1");
     let fetched = command.status().unwrap().success();
     assert_eq!(fetched, dir.path().join("out/demo-1.0.tar.gz").exists());
-    (fetched, asked.load(Ordering::SeqCst))
+    (fetched, requests.load(Ordering::SeqCst))
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_source_archive_that_breaks_off_is_fetched_again() {
     assert_eq!(fetch_sdist(vec![page.clone(), status("403 No")]), (false, 2));
 }
 
-/// Runs `scripts/packages.sh`'s `test` on a log with this text; whether it holds.
+/// Runs the function `test` of `scripts/packages.sh` on a log with this text; returns whether it succeeds.
 fn holds(test: &str, log: &str) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");

@@ -1,4 +1,4 @@
-//! From `dist/` to releases and indexes, with a script in the place of `gh`.
+//! From `dist/` to releases and indexes, with a fake `gh`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -33,7 +33,7 @@ const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const DEBIAN: &str = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
 const ROCKY: &str = "demo-1.0-cp311-cp311-manylinux_2_34_x86_64.whl";
 
-/// Writes down how it was called; a release is there where the test says so.
+/// Logs its calls; a release exists if the test says so.
 const GH: &str = r#"#!/bin/sh
 echo "$*" >>"$FAKE/gh.log"
 case "$1 $2" in
@@ -78,7 +78,7 @@ fn without_wheels_the_cause_is_that_none_were_built() {
         w.run(command).code(2).says(&["no wheels", "`cargo xtask wheels"]);
     }
     release(&w, "refs/heads/main").code(2).says(&["no wheels"]);
-    // Words are read before anything is looked at.
+    // The arguments are verified before anything else.
     let short = w.run(&["release", "refs/heads/main", "--commit", "0123abc"]).code(2);
     short.says(&["`0123abc`", "git rev-parse HEAD"]);
 }
@@ -119,7 +119,7 @@ fn defect_14_release_notes_are_what_the_manifest_says() {
     );
 }
 
-/// What the notes say of a wheel with floor 2.36 is what the table of systems says.
+/// The notes on a wheel with floor 2.36 match the table of systems.
 #[test]
 fn defect_18_the_notes_name_a_system_only_where_its_facts_allow_it() {
     let w = released();
@@ -184,7 +184,7 @@ fn the_pre_release_is_brought_up_to_date_in_place() {
     );
     assert!(calls.contains("delete-asset --yes -- wheels-latest demo-0.9.whl"), "{calls}");
     assert!(calls.contains(&format!("sha={COMMIT}")), "{calls}");
-    // A failure leaves what is there, and says what to look at.
+    // A failure changes nothing, and names the next command.
     fs_err::write(w.fake.join("gh.fails"), "").unwrap();
     release(&w, "refs/heads/main").code(2).says(&["HTTP 502", "gh auth status"]);
     assert_eq!(self::calls(&w).matches("delete-asset").count(), 1, "{}", self::calls(&w));
@@ -224,7 +224,7 @@ fn a_tag_that_is_no_version_releases_nothing_and_fails_nothing() {
     }
     let dry = ["release", "refs/tags/v1.0", "--commit", COMMIT, "--github", "--dry-run"];
     assert_eq!(w.run(&dry).code(0).stdout, "publish=true\nreleased=false\n");
-    assert_eq!(calls(&w), "", "nothing is asked, and nothing is made");
+    assert_eq!(calls(&w), "", "no call of gh");
     let run =
         |reference| w.run(&["release", reference, "--commit", COMMIT, "--github"]).code(0).stdout;
     assert_eq!(run("refs/heads/main"), "publish=false\nreleased=true\n");
@@ -240,11 +240,11 @@ fn a_tag_that_was_moved_is_not_released() {
     fs_err::write(w.fake.join("gh.sha"), &moved).unwrap();
     release(&w, "refs/tags/v1.0").code(2).says(&[&moved, COMMIT]);
     assert_eq!(calls(&w), "api repos/{owner}/{repo}/commits/tags/v1.0 --jq .sha\n");
-    // The tag of the pre-release is moved by the release itself.
+    // The release itself moves the tag of the pre-release.
     release(&w, "refs/heads/main").code(0);
 }
 
-/// [`released`], with a second interpreter that no release needs, and that has no wheel.
+/// [`released`], with a second interpreter that no release requires, and without its wheel.
 fn partly_required() -> Workspace {
     let w = released();
     let toml = TOML.replace("[\"cp311\"]", "[\"cp311\", \"cp313\"]");
@@ -262,11 +262,11 @@ fn a_wheel_that_no_release_needs_may_be_missing_everywhere_with_a_warning() {
     let notes = w.run(&["release-notes"]).code(0).stdout;
     assert!(notes.contains("\n- debian12 linux/amd64: cp313\n"), "{notes}");
     let verify = w.run(&["verify", "--publish", "--json"]).code(0).stdout;
-    let told: serde_json::Value = serde_json::from_str(&verify).unwrap();
-    let findings = told["findings"].as_array().unwrap();
+    let json: serde_json::Value = serde_json::from_str(&verify).unwrap();
+    let findings = json["findings"].as_array().unwrap();
     let missing = findings.iter().filter(|it| it["code"] == "SET001");
     assert_eq!(missing.map(|it| &it["severity"]).collect::<Vec<_>>(), ["warning"; 2]);
-    // The same wheels where a release needs them.
+    // The same wheels, if a release requires them.
     let toml = w.root.join("wheels.toml");
     let text = fs_err::read_to_string(&toml).unwrap();
     fs_err::write(&toml, text.replace("\"cp311-*\"]", "\"cp311-*\", \"cp313-rocky9_*\"]")).unwrap();
@@ -274,7 +274,7 @@ fn a_wheel_that_no_release_needs_may_be_missing_everywhere_with_a_warning() {
     w.run(&["index", "up2", "--flat", "--publish"]).code(1).says(&[lacks, error]);
     release(&w, "refs/tags/v1.0").code(1).says(&[lacks, error]);
     w.run(&["verify", "--publish"]).code(1);
-    // A slip of the pattern would let a release do without.
+    // A typing error in the pattern would let a release do without.
     fs_err::write(&toml, text.replace("\"cp311-*\"]", "\"cp331-*\"]")).unwrap();
     release(&w, "refs/tags/v1.0").code(2).says(&["cp331-*"]);
     w.run(&["index", "up2", "--flat", "--publish"]).code(2);
@@ -293,7 +293,7 @@ fn an_index_has_each_wheel_once_and_pages_that_pip_reads() {
     let page = fs_err::read_to_string(whole.join("simple/demo/index.html")).unwrap();
     let sha = wheel_audit::digest::of_file(&whole.join(DEBIAN)).unwrap();
     assert!(page.contains(&format!("<a href=\"../../{DEBIAN}#sha256={sha}\"")), "{page}");
-    // What lies there already would be published too.
+    // Existing files in the folder would be published, too.
     fs_err::write(flat.join("old-1.0-py3-none-any.whl"), "").unwrap();
     w.run(&["index", flat.as_str(), "--flat"]).code(2).says(&["`old-1.0", "hint: name an empty"]);
     w.run(&["index", ""]).code(2).says(&["folder", "empty name"]);
@@ -312,13 +312,13 @@ fn defect_13_nothing_is_handed_over_that_an_index_would_refuse() {
     machine::add(&w.root.join("dist"), "rocky9", &["cp311"], &wheel(linux, false, &files));
     w.run(&publish).code(1).says(&[linux, "nothing was written"]);
     assert!(!up.exists());
-    // A wheel that is not there cannot be added for long.
+    // A missing wheel blocks publishing: indexes accept no more files for an old version.
     let lacking = released();
     let toml = TOML.replace("[\"cp311\"]", "[\"cp311\", \"cp313\"]");
     fs_err::write(lacking.root.join("wheels.toml"), toml).unwrap();
     let ran = lacking.run(&["index", "up", "--flat", "--publish"]).code(1);
     ran.says(&["missing wheel for debian12 linux/amd64: cp313"]);
-    // Nor one that nobody has run.
+    // Nor one that was not tested.
     let untested = released();
     let manifest = untested.root.join("dist/manifest.json");
     let text = fs_err::read_to_string(&manifest).unwrap();
@@ -326,10 +326,10 @@ fn defect_13_nothing_is_handed_over_that_an_index_would_refuse() {
     untested.run(&["index", "up", "--publish"]).code(1).says(&["was not smoke-tested"]);
     let is_there = |name: &str| untested.root.join(name).exists();
     assert!(!is_there("up"));
-    // Where no release needs it, the others are published.
-    let told: serde_json::Value =
+    // If no release requires it, the others are published.
+    let json: serde_json::Value =
         serde_json::from_slice(&fs_err::read(&manifest).unwrap()).unwrap();
-    let files = told["files"].as_array().unwrap();
+    let files = json["files"].as_array().unwrap();
     let skipped = files.iter().find(|it| it["builds"][0]["smoke"] == "skipped").unwrap();
     let (folder, file) = skipped["path"].as_str().unwrap().split_once('/').unwrap();
     let optional = |required: &str| {
@@ -348,7 +348,7 @@ fn defect_13_nothing_is_handed_over_that_an_index_would_refuse() {
 }
 
 #[test]
-fn a_workflow_that_is_another_one_is_told_and_written() {
+fn a_different_workflow_is_reported_and_written() {
     let w = released();
     w.run(&["workflow", "check"]).code(1).says(&["is missing", "cargo xtask workflow write"]);
     w.run(&["workflow", "write"]).code(0);
@@ -356,7 +356,7 @@ fn a_workflow_that_is_another_one_is_told_and_written() {
     let path = w.root.join(".github/workflows/wheels-docker.yml");
     let text = fs_err::read_to_string(&path).unwrap();
     assert_eq!(w.run(&["workflow", "write", "--dry-run"]).code(0).stdout, text);
-    // What one machine overrides has no say.
+    // The overrides of one machine do not count.
     fs_err::write(w.root.join("wheels.local.toml"), "[publish]\nenvironment = \"mine\"\n").unwrap();
     w.run(&["workflow", "check"]).code(0);
     fs_err::write(&path, text.replacen("fail-fast: false", "fail-fast: true", 1)).unwrap();
@@ -408,7 +408,7 @@ fn a_pipeline_of_gitlab_is_checked_if_the_repository_has_one() {
     let path = w.root.join(".gitlab/wheels.yml");
     let text = fs_err::read_to_string(&path).unwrap();
     assert_eq!(w.run(&[&write[..], &["--dry-run"]].concat()).code(0).stdout, text);
-    // A repository of GitLab needs no workflow of GitHub.
+    // A repository on GitLab requires no workflow of GitHub.
     assert!(!w.root.join(".github").exists());
     w.run(&["workflow", "check"]).code(0);
     w.run(&["workflow", "write"]).code(0);
@@ -417,7 +417,7 @@ fn a_pipeline_of_gitlab_is_checked_if_the_repository_has_one() {
     let line = 1 + text.lines().position(|line| line.contains("timeout: 3h")).unwrap();
     let words = [".gitlab/wheels.yml", "--host gitlab", &format!("line {line}")];
     w.run(&["workflow", "check"]).code(1).says(&words);
-    // What is current is reported as such beside it.
+    // Current files are reported as current next to it.
     w.run(&write).code(0);
     w.run(&["workflow", "check"]).code(0);
 }
@@ -432,7 +432,7 @@ fn verify_may_look_at_one_machines_part() {
     assert!(all.stdout.contains("SET002"), "{}", all.stdout);
     let one = w.run(&["verify", "--only", "rocky9-amd64"]).code(0);
     assert!(!one.stdout.contains("SET0"), "{}", one.stdout);
-    // A check that had nothing to look at must not end well.
+    // A check without anything to check must fail.
     w.run(&["verify", "--only", "debian12-amd64"]).code(2);
     w.run(&["verify", "--only", "rocky8"]).code(2).says(&["`--only rocky8`"]);
 }

@@ -1,4 +1,4 @@
-//! `scripts/smoke.py`, run by this machine's Python with a wheel of its own and a faked GIL.
+//! Runs `scripts/smoke.py` in this machine's Python with generated wheels and a fake GIL.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// What the interpreter is said to be.
+/// The interpreter's GIL.
 #[derive(Clone, Copy)]
 enum Interpreter {
     /// It has a GIL.
@@ -20,41 +20,41 @@ enum Interpreter {
 
 use Interpreter::{Free, FreeWithGil, Usual};
 
-/// Runs the smoke test of a package with the modules `quiet` and `loud`; `loud` switches the GIL on if it
-/// is off when the test begins.
+/// Runs the smoke test of a package with the modules `quiet` and `loud`; `loud` enables the GIL if it is off when the
+/// test begins.
 fn smoke(interpreter: Interpreter, imports: &str, calls: &str) -> (Option<i32>, Value) {
     let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
     smoke_with(interpreter, &given, "", "")
 }
 
-/// A module that leaves a thread which does not end with the interpreter.
+/// A module with a thread that does not end with the interpreter.
 const WAITS: &str = "import threading, time\n\
     threading.Thread(target=lambda: time.sleep(60)).start()\n\
     def main(): pass\n";
 
-/// Runs the code in the first argument with a GIL as `FAKE_GIL` and `FAKE_FREE` have it.
+/// Runs the code in the first argument with the GIL of `FAKE_GIL` and `FAKE_FREE`.
 const FAKED: &str = "import os, sys, sysconfig\n\
     code, *sys.argv[1:] = sys.argv[1:]\n\
     sys.path.insert(0, os.environ['FAKE_SITE'])\n\
     sys.faked_gil = os.environ['FAKE_GIL'] == 'on'\n\
     sys._is_gil_enabled = lambda: sys.faked_gil\n\
-    free, asked = os.environ['FAKE_FREE'] == 'free', sysconfig.get_config_var\n\
-    sysconfig.get_config_var = lambda name: free if name == 'Py_GIL_DISABLED' else asked(name)\n\
+    free, real = os.environ['FAKE_FREE'] == 'free', sysconfig.get_config_var\n\
+    sysconfig.get_config_var = lambda name: free if name == 'Py_GIL_DISABLED' else real(name)\n\
     exec(compile(code, 'code', 'exec'), {'__name__': '__main__'})";
 
-/// A module that writes the report itself, and ends the process with status 0.
+/// A module that writes the report itself, and exits with status 0.
 const FORGES: &str = "import os\n\
     with open(os.environ['FORGED'], 'w') as file:\n    \
         file.write('{\"schema_version\": 2, \"unprivileged\": true, \"checks\": []}')\n\
     os._exit(0)\n";
 
-/// A module that writes good answers wherever it can.
+/// A module that writes good answers to every stream.
 const ANSWERS: &str = "import os\n\
     for each in range(1, 50):\n    \
         try:\n        os.write(each, b'{\"token\": \"0\", \"ok\": true, \"detail\": \"\", \"gil\": true}\\n')\n    \
         except OSError:\n        pass\n";
 
-/// As [`smoke`], with these lines in `METADATA` and this `entry_points.txt`.
+/// Like [`smoke`], with these lines in `METADATA` and this `entry_points.txt`.
 fn smoke_with(
     interpreter: Interpreter,
     given: &[(&str, &str)],
@@ -105,7 +105,7 @@ fn smoke_with(
         Free => ("free", "off"),
         FreeWithGil => ("free", "on"),
     };
-    // Output that is kept in a file stops here.
+    // Output that is written to a file stops here.
     let ran = Command::new("sh")
         .args(["-c", "ulimit -f 2000; exec \"$@\"", "sh"])
         .args(["python3", "-B", "-I", "-S", "-c", FAKED, &main])
@@ -158,7 +158,7 @@ fn a_gil_that_is_on_before_any_import_is_no_fault_of_a_module() {
     let (code, report) = smoke(FreeWithGil, "quiet loud", "{}");
     assert_eq!(code, Some(1));
     assert_eq!(outcomes(&report), [(GIL, false), ("quiet", true), ("loud", true)]);
-    // The same is no fault where nobody promised to run without.
+    // This is no error in an interpreter with a GIL.
     let (code, report) = smoke(Usual, "quiet loud", "{}");
     assert_eq!(code, Some(0));
     assert_eq!(outcomes(&report), [("quiet", true), ("loud", true)]);
@@ -168,7 +168,7 @@ fn a_gil_that_is_on_before_any_import_is_no_fault_of_a_module() {
 fn imports_that_leave_the_gil_alone_pass() {
     let (code, report) = smoke(Free, "quiet", r#"{"quiet": ["True"]}"#);
     assert_eq!((code, &report["gil"]), (Some(0), &Value::Bool(false)));
-    // An interpreter with a GIL has it on from the start.
+    // An interpreter with a GIL always has it on.
     let (code, report) = smoke(Usual, "quiet loud", "{}");
     assert_eq!((code, &report["gil"]), (Some(0), &Value::Bool(true)));
 }
@@ -214,7 +214,7 @@ fn the_module_of_a_script_does_what_it_likes_to_its_own_process_alone() {
 
 #[test]
 fn a_check_that_was_not_made_is_not_passed() {
-    // Each of them would pass if its process, or what it writes, were believed.
+    // Each of them would pass if smoke.py trusted its process or its output.
     for module in ["quits", "forges", "answers"] {
         let (code, report) = smoke(Usual, &format!("{module} quiet"), "{}");
         let expected = [(module, false), ("quiet", true)];
@@ -235,7 +235,7 @@ fn a_process_that_crashes_at_its_end_fails() {
 
 #[test]
 fn a_script_that_needs_an_extra_is_skipped() {
-    let asked = |metadata: &str, point: &str| {
+    let outcome = |metadata: &str, point: &str| {
         let points = format!("[console_scripts]\na = {point}\n");
         let (code, report) = smoke_with(Usual, &[], metadata, &points);
         let (kind, state, _) = states(&report)[0];
@@ -243,11 +243,11 @@ fn a_script_that_needs_an_extra_is_skipped() {
         state.to_owned()
     };
     let extra = "Provides-Extra: cli\n";
-    assert_eq!(asked(extra, "needy:main [cli]"), "skipped");
-    assert_eq!(asked(extra, "needy:main"), "skipped", "`gone` is not installed");
-    assert_eq!(asked("", "needy:main"), "failed", "no extra can provide it");
-    assert_eq!(asked(extra, "broken:main"), "failed", "its own module is missing");
-    assert_eq!(asked(extra, "quiet:main"), "failed");
+    assert_eq!(outcome(extra, "needy:main [cli]"), "skipped");
+    assert_eq!(outcome(extra, "needy:main"), "skipped", "`gone` is not installed");
+    assert_eq!(outcome("", "needy:main"), "failed", "no extra can provide it");
+    assert_eq!(outcome(extra, "broken:main"), "failed", "its own module is missing");
+    assert_eq!(outcome(extra, "quiet:main"), "failed");
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn commands_run_without_a_shell_in_an_empty_folder() {
     assert!(states[1].2.contains("no-such-program"), "{states:?}");
 }
 
-/// What `grafted_library` says of a wheel whose module needs `needed`: whether the library of the wheel is
+/// The result of `grafted_library` for a wheel whose module needs `needed`: whether the library of the wheel is
 /// loaded, or the error.
 fn grafted(needed: &str, grafted: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What a run and `source` report of the files that the build gets.
+//! The reports of a run and of `source` on the files that the build receives.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -91,7 +91,7 @@ fn a_run_reports_its_source() {
     assert!(stderr.lines().any(|line| line.starts_with("source: 3 files")), "{stderr}");
     let alone = w.command(&["source"]).output().unwrap();
     assert_eq!(String::from_utf8(alone.stdout).unwrap().lines().count(), 1);
-    // A warning remains where nothing else is shown.
+    // Commands that show nothing else still print a warning.
     let other = w.root.join("other");
     fs_err::create_dir(&other).unwrap();
     assert!(Command::new("git").arg("init").arg("--quiet").arg(other).status().unwrap().success());

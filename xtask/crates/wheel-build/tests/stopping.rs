@@ -1,4 +1,4 @@
-//! What stops xtask, and what its children inherit.
+//! Signals that stop xtask, and the signals that its children inherit.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Which tags an interpreter accepts: the rule here and the one in the container, against `packaging`.
+//! The tags that an interpreter accepts: compares our rule and that in the container with `packaging`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "common/skip.rs"]
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use skip::unless_skipped;
 use wheel_audit::wheel::{Interpreter, Tag};
 
-/// What `fixtures/tags.py` prints.
+/// The output of `fixtures/tags.py`.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 struct Table {
     source: String,
@@ -22,7 +22,7 @@ fn table() -> Table {
     serde_json::from_str(include_str!("fixtures/tags.json")).unwrap()
 }
 
-/// Each interpreter with each tag that any of them accepts, or that none does.
+/// Each interpreter with each tag that any interpreter or none accepts.
 fn cases(table: &Table) -> Vec<(String, String, bool)> {
     let never = [
         "cp31-abi3",
@@ -96,7 +96,7 @@ fn the_table_is_what_packaging_says() {
     assert_eq!(live, table());
 }
 
-/// Whether `requires-python.py` lets a source archive with this PKG-INFO pass for the interpreters.
+/// Whether `requires-python.py` accepts a source archive with this PKG-INFO for the interpreters.
 fn passes(requires: &str, ids: &[&str]) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let top = dir.path().join("a-1");
@@ -125,7 +125,7 @@ fn an_interpreter_that_a_source_archive_excludes_is_refused() {
     assert!(passes("Requires-Python: >=3.10.2,<3.14", &["cp310", "cp313t", "pp311"]));
     assert!(!passes("Requires-Python: >=3.10.2,<3.14", &["cp311", "cp314t"]));
     assert!(!passes("Requires-Python: >=3.12", &["pp311"]));
-    // What nobody can read is the backend's to report.
+    // The backend reports an archive that nobody can read.
     assert!(passes("Requires-Python: about three", &["cp311"]));
     assert!(passes("", &["cp311"]));
 }

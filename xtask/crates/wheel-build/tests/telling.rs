@@ -1,4 +1,4 @@
-//! The ways of telling a report, side by side.
+//! The output formats of a report.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -63,7 +63,7 @@ fn each_secret_is_printed_by_its_name_the_certificates_too() {
     command.env("SSL_CERT_FILE", bundle.as_str());
     let ran = common::Ran::of(command.output().unwrap()).code(0);
     assert_eq!(ran.stdout, "a certificate");
-    // A step gets every byte of it.
+    // A step receives every byte of it.
     let netrc = "machine a.example\r\n\tlogin me password \u{1}\r\n";
     fs_err::write(w.fake.join(".netrc"), netrc).unwrap();
     assert_eq!(w.run(&["host-settings", "netrc"]).code(0).stdout, netrc);
@@ -81,7 +81,7 @@ fn settings_that_cannot_be_read_are_reported_and_nothing_waits_for_them() {
     let expected = format!("`{fifo}` is not inherited: it is not a regular file");
     w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run"]).code(0).says(&[&expected]);
     assert!(w.run(&["doctor"]).stdout.contains("inherited settings"));
-    // More than a variable holds is an error that names the secret.
+    // A value that is too large for a variable is an error that names the secret.
     fs_err::write(w.fake.join(".netrc"), "machine a.example\n".repeat(10_000)).unwrap();
     let ran = w.run(&["wheels", "debian:12", "linux/amd64"]).code(2);
     ran.says(&["the secret `netrc` have 180000 bytes", "hint: "]);

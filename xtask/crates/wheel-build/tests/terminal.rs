@@ -1,4 +1,4 @@
-//! What reaches a terminal, a pipe and a file: widths and colors.
+//! Output to a terminal, a pipe and a file: widths and colors.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -19,7 +19,7 @@ fn workspace() -> Workspace {
     w
 }
 
-/// Fails for each line of more than 80 columns that could have been broken.
+/// Fails for each line of more than 80 columns that could be broken.
 #[track_caller]
 fn fits(text: &str) {
     for line in text.lines().filter(|line| line.chars().count() > 80) {

@@ -1,4 +1,4 @@
-//! `scripts/try-worker.py`, run by this machine's Python with libraries that the test compiles.
+//! Runs `scripts/try-worker.py` in this machine's Python with libraries that the test compiles.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use common::skip::unless_skipped;
 use serde_json::Value;
 
-/// A module of any `CPython`, which needs no headers: `PyModuleDef` of 64-bit machines.
+/// A module for any `CPython` that requires no headers: `PyModuleDef` of 64-bit machines.
 const MODULE: &str = r#"
 extern void *PyModule_Create2(void *, int);
 static struct { long base[5]; const char *name, *doc; long size; void *rest[5]; } def = {{1}, "m", 0, -1};
@@ -44,7 +44,7 @@ fn load(folder: &Utf8Path, mode: &str) -> BTreeMap<String, Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/try-worker.py");
     let home = tempfile::tempdir().unwrap();
     let results = fs_err::File::create(home.path().join("results")).unwrap();
-    // The worker writes to a stream that it inherits; the shell gives it one.
+    // The worker writes to a stream that it inherits from the shell.
     let status = Command::new("sh")
         .args(["-c", r#"exec python3 -B -I "$0" "$1" "$2" 3 3>"$3""#])
         .args([script, folder.as_str(), mode])
@@ -89,7 +89,7 @@ fn symbols_of_another_interpreter_are_supplied_and_no_others() {
     let undefined = &found["p/undefined.so"];
     assert_eq!(undefined["ok"], false);
     assert!(undefined["words"].as_str().unwrap().contains("nowhere"), "{undefined}");
-    // With an interpreter that takes the wheel nothing is supplied.
+    // If the interpreter accepts the wheel, nothing is supplied.
     fs_err::rename(root.join("p/newer.cpython-399-x86_64-linux-gnu.so"), root.join("p/newer.so"))
         .unwrap();
     assert_eq!(load(&root, "import")["p/newer.so"]["ok"], false);
@@ -107,7 +107,7 @@ fn a_file_that_needs_a_sibling_off_its_search_path_cannot_be_judged() {
     library(&root, "gone/libgone.so", "int gone;", &["-Wl,-soname,libgone.so"]);
     let code = "extern int gone;\nint f(void) { return gone; }";
     library(&root, "p/lacks.abi3.so", code, &[root.join("gone/libgone.so").as_str()]);
-    // Both of its libraries need a third one, which has to be first.
+    // Both of its libraries need a third one, which must load first.
     let own = root.join("p.libs/libown.so");
     let uses = "extern int own;\nint NAME(void) { return own; }";
     for name in ["first", "second"] {
@@ -123,7 +123,7 @@ fn a_file_that_needs_a_sibling_off_its_search_path_cannot_be_judged() {
     let (one, two) = (root.join("p.libs/libfirst.so"), root.join("p.libs/libsecond.so"));
     let options = [one.as_str(), two.as_str(), "-Wl,--allow-shlib-undefined"];
     library(&root, "p/both.abi3.so", both, &options);
-    // What decides is what the sibling lacks.
+    // The result depends on the library that the sibling lacks.
     let gone = root.join("gone/libgone.so");
     library(&root, "p.libs/libtwo.so", code, &["-Wl,-soname,libtwo.so", gone.as_str()]);
     let code = "extern int f(void);\nint g(void) { return f(); }";
@@ -149,14 +149,14 @@ fn what_is_wrong_with_a_package_apart_from_its_machine_code_does_not_count() {
         return;
     }
     let (_dir, root) = folder();
-    // The module is not reached: the package lacks another distribution.
+    // The package lacks another distribution, so that the import does not reach the module.
     library(&root, "lacks/m.abi3.so", MODULE, &[]);
     fs_err::write(root.join("lacks/__init__.py"), "import not_installed_here\n").unwrap();
     library(&root, "good/m.abi3.so", MODULE, &[]);
     let dies = "__attribute__((constructor)) static void f(void) { __builtin_trap(); }";
     library(&root, "dies/m.abi3.so", &format!("{MODULE}{dies}"), &[]);
     library(&root, "opens/m.abi3.so", MODULE, &[]);
-    // What is no answer fails this file, and costs the others nothing.
+    // An invalid answer fails this file, and does not affect the others.
     let forges = "#include <unistd.h>\n__attribute__((constructor)) static void f(void) {\n\
                   for (int i = 4; i < 20; i++) if (write(i, \"x\", 1)) {} _exit(0); }\n";
     library(&root, "forges/m.abi3.so", &format!("{forges}{MODULE}"), &[]);

@@ -1,77 +1,14 @@
-//! `collect`: many machines' `dist/` folders made one, and what is refused.
+//! `collect`: merges many machines' `dist/` folders, or rejects them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bench;
 #[path = "../common/mod.rs"]
 mod common;
 mod optional;
 
-use camino::{Utf8Path, Utf8PathBuf};
-use common::{MORE_METADATA, Ran, Workspace, machine, wheel};
-
-const TARGETS: &str = r#"
-[source]
-sdist = "demo==1.0"
-sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
-[build]
-pythons = ["cp311", "cp313"]
-[ci]
-targets = ["debian12", "rocky9"]
-[[target]]
-name = "debian12"
-image = "debian:12"
-glibc = "2.36"
-platforms = ["linux/amd64"]
-[[target]]
-name = "rocky9"
-image = "rockylinux:9"
-glibc = "2.34"
-platforms = ["linux/amd64"]
-[[target]]
-name = "alma9"
-image = "almalinux:9"
-glibc = "2.34"
-platforms = ["linux/amd64"]
-"#;
-
-/// A workspace with two targets and two interpreters, and a place for what was brought.
-struct Bench {
-    workspace: Workspace,
-    brought: Utf8PathBuf,
-}
-
-fn bench() -> Bench {
-    let workspace = Workspace::new();
-    fs_err::write(workspace.root.join("wheels.toml"), TARGETS).unwrap();
-    let brought = workspace.root.with_file_name("brought");
-    fs_err::create_dir_all(&brought).unwrap();
-    Bench { workspace, brought }
-}
-
-/// A wheel of `demo` for one interpreter and C library, with `text` in its module.
-fn demo(python: &str, glibc: &str, text: &str) -> (String, Vec<u8>) {
-    let name = format!("demo-1.0-{python}-{python}-manylinux_{glibc}_x86_64.whl");
-    wheel(&name, false, &[("demo/__init__.py", text.as_bytes())])
-}
-
-impl Bench {
-    /// The `dist/` of machine `name`, with another wheel in it.
-    fn machine(&self, name: &str, target: &str, python: &str, text: &str) -> Utf8PathBuf {
-        let glibc = if target == "debian12" { "2_36" } else { "2_34" };
-        machine::add(&self.brought.join(name), target, &[python], &demo(python, glibc, text))
-    }
-
-    /// Every wheel that is asked for, on two machines.
-    fn all(&self) {
-        for python in ["cp311", "cp313"] {
-            self.machine("one", "debian12", python, "a");
-            self.machine("two", "rocky9", python, "a");
-        }
-    }
-
-    fn collect(&self, more: &[&str]) -> Ran {
-        self.workspace.run(&[&["collect", self.brought.as_str()], more].concat())
-    }
-}
+use bench::{Bench, TARGETS, bench, demo};
+use camino::Utf8Path;
+use common::{MORE_METADATA, machine, wheel};
 
 #[test]
 fn the_folders_of_many_machines_become_one_that_verify_accepts() {
@@ -114,25 +51,25 @@ fn the_folders_of_many_machines_become_one_that_verify_accepts() {
 fn artifacts_may_lie_at_the_top_below_it_or_in_a_folder_called_dist() {
     let bench = bench();
     bench.all();
-    fs_err::create_dir(bench.brought.join("three")).unwrap();
-    fs_err::rename(bench.brought.join("two"), bench.brought.join("three/dist")).unwrap();
-    let top = bench.brought.join("one");
-    let ran = bench.workspace.run(&["collect", top.as_str(), bench.brought.as_str()]).code(0);
+    fs_err::create_dir(bench.incoming.join("three")).unwrap();
+    fs_err::rename(bench.incoming.join("two"), bench.incoming.join("three/dist")).unwrap();
+    let top = bench.incoming.join("one");
+    let ran = bench.workspace.run(&["collect", top.as_str(), bench.incoming.as_str()]).code(0);
     assert!(ran.stdout.contains("4 wheels of 2 folders"), "each once: {}", ran.stdout);
 }
 
 #[test]
-fn what_is_missing_is_named_and_the_rest_is_kept() {
+fn missing_wheels_are_named_and_the_rest_is_kept() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
-    let said = "error: missing wheel for rocky9 linux/amd64: cp311, cp313";
-    let ran = bench.collect(&[]).code(1).says(&["debian12 linux/amd64: cp313", said, "--partial"]);
+    let error = "error: missing wheel for rocky9 linux/amd64: cp311, cp313";
+    let ran = bench.collect(&[]).code(1).says(&["debian12 linux/amd64: cp313", error, "--partial"]);
     assert!(ran.stdout.contains("1 wheel of 1 folder: now in"), "{}", ran.stdout);
     let ran = bench.collect(&["--partial", "--json"]).code(0);
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(told["missing"][1]["interpreters"], serde_json::json!(["cp311", "cp313"]));
-    assert_eq!(told["wheels"][0]["state"], "same");
-    assert_eq!(told["verify"]["verdict"], "pass", "{told}");
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(json["missing"][1]["interpreters"], serde_json::json!(["cp311", "cp313"]));
+    assert_eq!(json["wheels"][0]["state"], "same");
+    assert_eq!(json["verify"]["verdict"], "pass", "{json}");
     let ran = bench.collect(&["--markdown"]).code(1);
     assert!(ran.stdout.starts_with("### ✗ 1 wheel ") && ran.stdout.contains("- missing: rocky9"));
 }
@@ -142,24 +79,24 @@ fn a_folder_that_is_not_whole_is_refused_and_nothing_is_taken() {
     const CP311: &str = "one/debian12-amd64/demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
     type Spoil = fn(&Bench);
     let spoil: [(&str, Spoil); 5] = [
-        ("but it is missing", |b| fs_err::remove_file(b.brought.join(CP311)).unwrap()),
-        ("bytes, but", |b| fs_err::write(b.brought.join(CP311), "half").unwrap()),
+        ("but it is missing", |b| fs_err::remove_file(b.incoming.join(CP311)).unwrap()),
+        ("bytes, but", |b| fs_err::write(b.incoming.join(CP311), "half").unwrap()),
         ("but it is missing", |b| {
-            fs_err::remove_file(b.brought.join("one/debian12-amd64/SHA256SUMS")).unwrap();
+            fs_err::remove_file(b.incoming.join("one/debian12-amd64/SHA256SUMS")).unwrap();
         }),
         ("not a manifest of this tool", |b| {
-            fs_err::write(b.brought.join("one/manifest.json"), "{\"schema_vers").unwrap();
+            fs_err::write(b.incoming.join("one/manifest.json"), "{\"schema_vers").unwrap();
         }),
         ("does not list it", |b| {
-            fs_err::write(b.brought.join("one/debian12-amd64/x-1-py3-none-any.whl"), "").unwrap();
+            fs_err::write(b.incoming.join("one/debian12-amd64/x-1-py3-none-any.whl"), "").unwrap();
         }),
     ];
-    for (said, spoil) in spoil {
+    for (error, spoil) in spoil {
         let bench = bench();
         bench.all();
         spoil(&bench);
-        bench.collect(&[]).code(1).says(&[said, "nothing was merged"]);
-        assert_eq!(bench.workspace.dist(), [""; 0], "{said}");
+        bench.collect(&[]).code(1).says(&[error, "nothing was merged"]);
+        assert_eq!(bench.workspace.dist(), [""; 0], "{error}");
     }
 }
 
@@ -169,7 +106,7 @@ fn no_path_of_a_manifest_leads_out_of_the_folders() {
     for path in ["../../repo/wheels.toml", "/etc/hostname", "demo.whl", ".git/hooks", "a/b/c"] {
         let bench = bench();
         bench.machine("one", "debian12", "cp311", "a");
-        let manifest = bench.brought.join("one/manifest.json");
+        let manifest = bench.incoming.join("one/manifest.json");
         let text = fs_err::read_to_string(&manifest).unwrap();
         fs_err::write(&manifest, text.replace(&format!("debian12-amd64/{wheel}"), path)).unwrap();
         bench.collect(&[]).code(1);
@@ -178,8 +115,8 @@ fn no_path_of_a_manifest_leads_out_of_the_folders() {
     // The same bytes, through a link.
     let linked = bench();
     linked.machine("one", "debian12", "cp311", "a");
-    let file = linked.brought.join("one/debian12-amd64").join(wheel);
-    let elsewhere = linked.brought.join("elsewhere");
+    let file = linked.incoming.join("one/debian12-amd64").join(wheel);
+    let elsewhere = linked.incoming.join("elsewhere");
     fs_err::rename(&file, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
     linked.collect(&[]).code(1).says(&["through a link"]);
@@ -189,20 +126,20 @@ fn no_path_of_a_manifest_leads_out_of_the_folders() {
 fn a_wheel_in_the_folder_of_another_target_is_refused() {
     let bench = bench();
     let newer = demo("cp311", "2_39", "a");
-    machine::add(&bench.brought.join("one"), "debian12", &["cp311"], &newer);
+    machine::add(&bench.incoming.join("one"), "debian12", &["cp311"], &newer);
     bench.collect(&["--partial"]).code(1).says(&["manylinux_2_39_x86_64", "nothing was merged"]);
     assert_eq!(bench.workspace.dist(), [""; 0]);
-    let manifest = bench.brought.join("one/manifest.json");
+    let manifest = bench.incoming.join("one/manifest.json");
     let text = fs_err::read_to_string(&manifest).unwrap();
     fs_err::write(&manifest, text.replace("\"linux/amd64\"", "\"linux/arm64\"")).unwrap();
     bench.collect(&["--partial"]).code(1);
 }
 
 #[test]
-fn nothing_to_collect_says_what_is_wanted() {
+fn nothing_to_collect_names_the_expected_wheels() {
     let bench = bench();
     bench.collect(&[]).code(2).says(&["no `manifest.json`", "hint:"]);
-    let folder = bench.brought.join("merged/debian12-amd64");
+    let folder = bench.incoming.join("merged/debian12-amd64");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::write(folder.join("a-1-py3-none-any.whl"), "").unwrap();
     bench.collect(&[]).code(2).says(&["merged`", "no `manifest.json`"]);
@@ -212,7 +149,7 @@ fn nothing_to_collect_says_what_is_wanted() {
         .run(&["collect", file.as_str()])
         .code(2)
         .says(&["a-1-py3-none-any.whl`", "hint:"]);
-    // Where no machine handed anything over, each wheel is named.
+    // If no machine has a wheel, the error names each one.
     let absent = bench.workspace.run(&["collect", "absent", "--json"]).code(1);
     let report: serde_json::Value = serde_json::from_str(&absent.stdout).unwrap();
     assert!(!report["missing"].as_array().unwrap().is_empty(), "{report}");
@@ -226,7 +163,7 @@ fn two_builds_of_one_thing_are_refused_and_the_own_one_may_be_replaced() {
     bench.collect(&["--partial"]).code(0);
     bench.machine("two", "debian12", "cp311", "b");
     bench.collect(&["--partial"]).code(1).says(&["one`", "two`", "bytes", "hint: build each"]);
-    fs_err::remove_dir_all(bench.brought.join("one")).unwrap();
+    fs_err::remove_dir_all(bench.incoming.join("one")).unwrap();
     bench.collect(&["--partial"]).code(1).says(&["`dist/`", "bytes", "--replace"]);
     let ran = bench.collect(&["--partial", "--replace"]).code(0);
     assert!(ran.stdout.contains("  replaced\n"), "{}", ran.stdout);
@@ -234,7 +171,7 @@ fn two_builds_of_one_thing_are_refused_and_the_own_one_may_be_replaced() {
     // Another file for the same interpreter.
     let (_, bytes) = demo("cp311", "2_36", "a");
     let name = "demo-1.0-1-cp311-cp311-manylinux_2_36_x86_64.whl".to_owned();
-    machine::add(&bench.brought.join("three"), "debian12", &["cp311"], &(name, bytes));
+    machine::add(&bench.incoming.join("three"), "debian12", &["cp311"], &(name, bytes));
     bench.collect(&["--partial"]).code(1).says(&[
         "for cp311",
         "demo-1.0-1-cp311",
@@ -252,7 +189,7 @@ fn interpreters_of_one_target_may_come_from_several_machines() {
     let info = fs_err::read_to_string(info).unwrap();
     assert!(info.contains("cp311") && info.contains("cp313"), "{info}");
     bench.workspace.run(&["verify"]).code(0);
-    // IncomingWheel one after the other it is the same.
+    // Collecting the folders in sequence has the same result.
     let apart = self::bench();
     let one = apart.machine("one", "debian12", "cp311", "a");
     apart.workspace.run(&["collect", "--partial", one.as_str()]).code(0);
@@ -263,7 +200,7 @@ fn interpreters_of_one_target_may_come_from_several_machines() {
     apart.workspace.run(&["verify"]).code(0);
 }
 
-/// Replaces `from` in the build-info.json of debian12 in `dist`, and what the lists there say of the file.
+/// Replaces `from` in the build-info.json of debian12 in `dist`, and updates the lists of that file.
 fn edit_info(dist: &Utf8Path, from: &str, to: &str) {
     let names = ["debian12-amd64/build-info.json", "debian12-amd64/SHA256SUMS"];
     let [info, sums] = names.map(|name| dist.join(name));
@@ -290,7 +227,7 @@ fn edit_info(dist: &Utf8Path, from: &str, to: &str) {
 fn a_pure_wheel_of_a_source_with_an_extension_is_refused_unless_allowed() {
     let bench = bench();
     let pure = wheel("demo-1.0-py3-none-any.whl", true, &[("demo/__init__.py", b"")]);
-    let dist = machine::add(&bench.brought.join("one"), "debian12", &["cp311"], &pure);
+    let dist = machine::add(&bench.incoming.join("one"), "debian12", &["cp311"], &pure);
     let found = "\"extension_sources\":[\"setup.py: ext_modules\"],\"image\"";
     edit_info(&dist, "\"image\"", found);
     bench.collect(&["--partial"]).code(1).says(&["TAG103", "setup.py: ext_modules"]);
@@ -301,7 +238,7 @@ fn a_pure_wheel_of_a_source_with_an_extension_is_refused_unless_allowed() {
 }
 
 #[test]
-fn builds_in_other_images_are_no_one_environment() {
+fn builds_in_different_images_are_not_one_environment() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     let two = bench.machine("two", "debian12", "cp313", "a");
@@ -328,7 +265,7 @@ fn defect_12_targets_with_one_c_library_are_told_apart_or_one_is_published() {
 
 /// Replaces `old` by `new` in the manifest of machine `name`.
 fn forge(bench: &Bench, name: &str, old: &str, new: &str) {
-    let manifest = bench.brought.join(name).join("manifest.json");
+    let manifest = bench.incoming.join(name).join("manifest.json");
     let text = fs_err::read_to_string(&manifest).unwrap();
     assert!(text.contains(old), "{text}");
     fs_err::write(&manifest, text.replace(old, new)).unwrap();
@@ -379,13 +316,13 @@ fn audits_are_made_here_and_a_smoke_test_is_the_other_machines_claim() {
     bench.machine("one", "debian12", "cp311", "a");
     forge(&bench, "one", "\"floor\": \"none\"", "\"floor\": \"0.0\"");
     let ran = bench.collect(&["--partial", "--json"]).code(0);
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(told["wheels"][0]["claimed"], true);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(json["wheels"][0]["claimed"], true);
     let dist = bench.workspace.root.join("dist");
     let read = |name: &str| -> serde_json::Value {
         serde_json::from_slice(&fs_err::read(dist.join(name)).unwrap()).unwrap()
     };
-    // The machine's own audit has no findings at all.
+    // The machine's own audit has no findings.
     let audit = read("debian12-amd64/audit.json");
     assert!(audit["wheels"][0]["findings"].is_array(), "{audit}");
     let manifest = read("manifest.json");
@@ -399,11 +336,11 @@ fn audits_are_made_here_and_a_smoke_test_is_the_other_machines_claim() {
 fn a_wheel_counts_only_for_interpreters_that_take_it() {
     let bench = bench();
     let strange = demo("cp311", "2_36", "a");
-    let folder = bench.brought.join("one");
+    let folder = bench.incoming.join("one");
     machine::add(&folder, "debian12", &["cp311", "cp313"], &strange);
     bench.collect(&["--partial"]).code(1).says(&["cp313"]);
     assert_eq!(bench.workspace.dist(), [""; 0]);
-    // A pure wheel is for both.
+    // A pure wheel supports both.
     fs_err::remove_dir_all(&folder).unwrap();
     let pure = wheel("demo-1.0-py3-none-any.whl", true, &[("demo/__init__.py", b"")]);
     machine::add(&folder, "debian12", &["cp311", "cp313"], &pure);
@@ -411,7 +348,7 @@ fn a_wheel_counts_only_for_interpreters_that_take_it() {
 }
 
 #[test]
-fn the_text_of_a_report_says_what_the_report_says() {
+fn the_text_of_a_report_matches_the_report() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     bench.collect(&["--partial"]).code(0);
@@ -434,7 +371,7 @@ fn no_word_of_a_manifest_or_a_folder_adds_a_line_to_a_message() {
         let bench = bench();
         let one = bench.machine("one", "debian12", "cp311", "a");
         let evil = format!("{old}{EVIL}");
-        // The build report says the same, or the two would disagree before the word is looked at.
+        // The build report has the same text; otherwise their difference would be the error.
         if ["target", "platform", "digest"].contains(&field) {
             let [old, evil] = [old, &evil].map(|word| serde_json::Value::from(word).to_string());
             edit_info(&one, &old, &evil);
@@ -466,7 +403,7 @@ fn no_word_of_a_manifest_or_a_folder_adds_a_line_to_a_message() {
     assert!(all.contains("evil") && !all.contains("\nxtask: evil"), "{all}");
 }
 
-/// The files of a release in `folder`: a wheel for cp311 of version 0.9, and one for an interpreter that is gone.
+/// The files of a release in `folder`: a wheel for cp311 of version 0.9, and one for a removed interpreter.
 fn earlier_release(folder: &Utf8Path) {
     fs_err::create_dir_all(folder).unwrap();
     let files: [(&str, &[u8]); 3] = [
@@ -488,7 +425,7 @@ fn earlier_release(folder: &Utf8Path) {
 }
 
 #[test]
-fn what_changed_since_a_release_is_told_of_each_wheel() {
+fn changes_since_a_release_are_reported_for_each_wheel() {
     let bench = bench();
     let release = bench.workspace.root.join("target/last-release");
     earlier_release(&release);
@@ -500,12 +437,12 @@ fn what_changed_since_a_release_is_told_of_each_wheel() {
     for python in ["cp311", "cp313"] {
         let name = format!("demo-1.0-{python}-{python}-manylinux_2_36_x86_64.whl");
         let made = wheel(&name, false, &files);
-        machine::add(&bench.brought.join("one"), "debian12", &[python], &made);
+        machine::add(&bench.incoming.join("one"), "debian12", &[python], &made);
     }
     let against = ["--partial", "--against", release.as_str()];
     let ran = bench.collect(&[&against[..], &["--json"]].concat()).code(0);
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let changes = &told["changes"];
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let changes = &json["changes"];
     let tags = |python: &str| format!("{python}-{python}-manylinux_2_36_x86_64");
     assert_eq!(changes["before"], serde_json::json!(["0.9"]));
     assert_eq!(changes["added"], serde_json::json!([tags("cp313")]));
@@ -521,7 +458,7 @@ fn what_changed_since_a_release_is_told_of_each_wheel() {
     let page = bench.collect(&[&against[..], &["--markdown"]].concat()).code(0).stdout;
     assert!(page.contains("| cp311-debian12\\_x86\\_64 |"), "{page}");
     assert!(page.contains("#### Changes since 0.9") && page.contains("**2.17 → none**"), "{page}");
-    // A first release has nothing to compare with, and that is no failure.
+    // Without an earlier release, the comparison is skipped.
     fs_err::remove_dir_all(&release).unwrap();
     fs_err::create_dir_all(&release).unwrap();
     let page = bench.collect(&[&against[..], &["--markdown"]].concat()).code(0).stdout;
@@ -536,7 +473,7 @@ fn in_github_actions_errors_and_warnings_are_annotations() {
     optional::require(&bench, "[\"cp311-*\"]");
     bench.machine("one", "debian12", "cp311", "a");
     let commands = |actions: &str| {
-        let mut command = bench.workspace.command(&["collect", bench.brought.as_str()]);
+        let mut command = bench.workspace.command(&["collect", bench.incoming.as_str()]);
         let ran = command.env("GITHUB_ACTIONS", actions).output().unwrap();
         assert!(!String::from_utf8_lossy(&ran.stdout).contains("\n::"));
         let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
@@ -547,7 +484,7 @@ fn in_github_actions_errors_and_warnings_are_annotations() {
     assert_eq!(all.iter().filter(|it| *it == "::error").count(), 1, "{all:?}");
     assert!(all.iter().filter(|it| *it == "::warning").count() >= 2, "{all:?}");
     assert_eq!(commands("false"), [""; 0]);
-    // What could not run at all.
+    // A command that cannot run at all.
     fs_err::write(bench.workspace.root.join("wheels.toml"), "[").unwrap();
     assert_eq!(commands("true"), ["::error"]);
 }

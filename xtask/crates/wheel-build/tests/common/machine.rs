@@ -1,4 +1,4 @@
-//! The `dist/` of a machine that a test makes.
+//! Writes the `dist/` of a machine.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
@@ -8,7 +8,7 @@ use wheel_audit::dist::{Kind, Reproduced, Smoke, Tests, WheelBuild};
 #[path = "../../../wheel-audit/tests/common/dist.rs"]
 mod made;
 
-/// Writes the documents of the wheels in a folder of `dist` anew, after an edit of what they repeat.
+/// Writes the documents of the wheels in a folder of `dist` again, after a change of the files that they repeat.
 pub(crate) fn document(dist: &Utf8Path, folder: &str) {
     made::document(dist, folder);
 }

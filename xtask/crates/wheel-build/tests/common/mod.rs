@@ -1,4 +1,4 @@
-//! A workspace of the test's own, with a fake engine on PATH and wheels that the test makes.
+//! A temporary workspace with a fake engine on PATH and generated wheels.
 #![allow(
     clippy::unwrap_used,
     clippy::format_push_string,
@@ -18,7 +18,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 
-/// A workspace with one target, whose engine is a script.
+/// A workspace with one target and a fake engine.
 pub(crate) struct Workspace {
     _dir: tempfile::TempDir,
     pub(crate) root: Utf8PathBuf,
@@ -80,24 +80,24 @@ impl Workspace {
         workspace
     }
 
-    /// Lays `wheel` out as what the build exports.
+    /// Writes `wheel` to the folder that the fake build exports.
     pub(crate) fn export(&self, wheel: &(String, Vec<u8>)) {
         fs_err::write(self.fake.join("export").join(&wheel.0), &wheel.1).unwrap();
     }
 
-    /// Has the fake engine run `script` in place of its answer to `command`.
+    /// Makes the fake engine run `script` for `command`.
     pub(crate) fn on(&self, command: &str, script: &str) {
         fs_err::write(self.fake.join(format!("on-{command}")), script).unwrap();
     }
 
-    /// Replaces the tool's own build file `name`.
+    /// Replaces the tool's build file `name`.
     pub(crate) fn replace(&self, name: &str, text: &str) {
         let path = self.root.join("xtask/assets").join(name);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, text).unwrap();
     }
 
-    /// Takes such a script away again.
+    /// Removes such a script.
     pub(crate) fn as_usual(&self, command: &str) {
         fs_err::remove_file(self.fake.join(format!("on-{command}"))).unwrap();
     }
@@ -120,7 +120,7 @@ impl Workspace {
         Ran::of(self.command(args).output().unwrap())
     }
 
-    /// How often the engine was called to build `target`.
+    /// The number of the engine's builds of `target`.
     pub(crate) fn bakes(&self, target: &str) -> usize {
         let log = fs_err::read_to_string(self.fake.join("log")).unwrap_or_default();
         log.lines().filter(|l| l.contains("buildx bake") && l.ends_with(target)).count()
@@ -140,7 +140,7 @@ pub(crate) fn files(folder: &Utf8Path) -> Vec<String> {
         .collect()
 }
 
-/// What a run of xtask left.
+/// The result of a run of xtask.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -177,21 +177,21 @@ pub(crate) fn unfolded(text: &str) -> String {
     text.replace(" \\\n    ", " ")
 }
 
-/// A wheel without code, valid in every way: its name and bytes.
+/// A wheel without code that passes every check: its name and bytes.
 pub(crate) fn pure_wheel(name: &str) -> (String, Vec<u8>) {
     wheel(name, true, &[("demo/__init__.py", b"")])
 }
 
-/// Name of what [`wheel`] adds to the metadata.
+/// The file whose lines [`wheel`] adds to the metadata.
 pub(crate) const MORE_METADATA: &str = "METADATA+";
 
-/// A wheel named `name` with `files` in it.
+/// A wheel named `name` with `files`.
 pub(crate) fn wheel(name: &str, pure: bool, files: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     let stem: Vec<&str> = name.trim_end_matches(".whl").split('-').collect();
     let info = format!("{}-{}.dist-info", stem[0], stem[1]);
     let tag = stem[2..].join("-");
     let mut meta = format!("Metadata-Version: 2.1\nName: {}\nVersion: {}\n", stem[0], stem[1]);
-    // No member of its own, but lines of the metadata.
+    // Not a member, but lines of the metadata.
     for (_, lines) in files.iter().filter(|(name, _)| *name == MORE_METADATA) {
         meta.push_str(&String::from_utf8_lossy(lines));
     }
