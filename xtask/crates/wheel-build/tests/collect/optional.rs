@@ -1,5 +1,7 @@
 //! Wheels that no release requires (`[ci] required`).
 
+use camino::Utf8PathBuf;
+
 use super::*;
 
 /// Makes only the wheels of these patterns required for a release.
