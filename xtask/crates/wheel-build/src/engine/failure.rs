@@ -229,8 +229,9 @@ fn advice_on_tests(step: &FailedStep) -> Option<String> {
         );
     }
     (step.name.contains("/test.sh") && step.tail.iter().any(lacks)).then(|| {
-        "add the tests' needs to `[test]` in wheels.toml: `requires = [\"pytest\"]`, `extras` and \
-         `groups` install packages, `sources` copies files and folders"
+        "in `[test]` of wheels.toml, `requires = [\"pytest\"]`, `extras` and `groups` install packages; if the \
+         tests import the source instead of the wheel, set `sources = [\"tests\"]` and `command = \"pytest \
+         tests\"`"
             .to_owned()
     })
 }
