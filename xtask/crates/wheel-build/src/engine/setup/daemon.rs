@@ -32,7 +32,7 @@ const CAUSES: [(&str, &str); 6] = [
     ("operation not permitted", "this container lacks privileges: start it with `--privileged`"),
     (
         "unable to configure",
-        "etc/etc/docker/daemon.jsonetc is wrong: etcdockerd --validateetc names the line",
+        "`/etc/docker/daemon.json` is invalid: `dockerd --validate` names the line",
     ),
 ];
 
@@ -138,6 +138,22 @@ mod tests {
         let error = wait(&silent(), &question, Some(&log), limit).unwrap_err();
         assert!(error.to_string().starts_with("the engine does not answer after 0 s\n"), "{error}");
         assert!(UserError::hint_of(error.as_ref()).unwrap().contains(log.as_str()), "{error}");
+    }
+
+    #[test]
+    fn the_last_line_of_the_log_decides_about_the_cause() {
+        for (line, part) in [
+            ("write /var/lib/docker/x: no space left on device", "disk"),
+            ("Devices cgroup isn't mounted", "`mount -t cgroup2 none /sys/fs/cgroup`"),
+            ("error initializing graphdriver: driver not supported: overlay2", "overlays"),
+            ("mount proc: operation not permitted", "`--privileged`"),
+            ("unable to configure the Docker daemon", "`/etc/docker/daemon.json`"),
+            ("unable to configure the Docker daemon", "`dockerd --validate`"),
+            ("another cause", "`/w/log`"),
+        ] {
+            let hint = cause(&format!("iptables\n{line}"), "/w/log");
+            assert!(hint.contains(part), "{line}: {hint}");
+        }
     }
 
     #[test]
