@@ -146,6 +146,7 @@ fn a_push_names_the_registry_that_did_not_take_it() {
     w.run(&to).code(2).says(&words);
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
     w.run(&to).code(2).says(&["`127.0.0.1:5000/base`", "500", "`docker login`"]);
+    assert_eq!(w.bakes("base-image"), 1, "only the first run reached the push");
     w.run(&PUSH).code(2).says(&["base-image push", "--to registry.example"]);
     let wrong = [&PUSH[..], &["--to", "base:latest"]].concat();
     w.run(&wrong).code(2).says(&["`base:latest`", "registry.example/"]);

@@ -312,7 +312,7 @@ fn without_any_way_to_a_base_image_every_way_is_named_with_its_reason() {
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
     w.run(&WHEELS)
         .code(2)
-        .says(&["registry: unexpected status: 500 Internal Server Error", "bootstrap: "]);
+        .says(&["registry: unexpected status: 500 Internal Server Error", "bootstrap: wheels.toml"]);
 }
 
 #[test]

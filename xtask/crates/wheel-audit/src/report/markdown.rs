@@ -285,6 +285,7 @@ mod tests {
             "| Debian 11 | Debian 12 |",
             "**error ELF003** floor-above-promise: 1 finding in 1 file",
             "<code>\\_\\_isoc23\\_strtol</code>",
+            "glibc before 2.38",
             "its author knows",
             "gone.whl</code> cannot be read",
         ] {

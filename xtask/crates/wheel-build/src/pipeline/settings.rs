@@ -152,9 +152,9 @@ mod tests {
         for (lines, part) in [
             ("code = \"ELF\"\nseverity = \"note\"\nreason = \" \"\n", "check.override[0].reason"),
             ("code = \"ELF\"\nseverity = \"note\"\n", "reason"),
-            ("code = \"ELF\"\nseverity = \"mild\"\nreason = \"r\"\n", "mild"),
-            ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npath = \"a***\"\n", "a***"),
-            ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npaht = \"a\"\n", "paht"),
+            ("code = \"ELF\"\nseverity = \"mild\"\nreason = \"r\"\n", "check.override[0].severity"),
+            ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npath = \"a***\"\n", "check.override[0].path"),
+            ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npaht = \"a\"\n", "check.override[0].paht"),
         ] {
             let text = wrong(lines);
             assert!(text.contains(part) && text.contains("line "), "{text}");

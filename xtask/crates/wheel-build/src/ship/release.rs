@@ -351,7 +351,9 @@ mod tests {
     fn a_branch_name_is_rejected_as_a_commit() {
         let assets = Assets { commit: "main".to_owned(), ..assets() };
         let error = steps("/r".into(), &Release::Rolling("l".to_owned()), &assets, None);
-        assert!(error.unwrap_err().to_string().contains("`main`"));
+        let error = error.unwrap_err();
+        assert!(error.to_string().contains("`main`"), "{error}");
+        assert!(error.hint.unwrap().contains("git rev-parse HEAD"));
     }
 
     #[test]

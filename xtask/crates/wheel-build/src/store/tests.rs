@@ -187,8 +187,9 @@ fn an_invalid_manifest_is_rejected_and_kept() {
     let path = f.store.dist().join(MANIFEST);
     for text in ["[]", "{\"schema_version\":99,\"files\":[]}", "{"] {
         fs_err::write(&path, text).unwrap();
-        let error = f.store.commit("t", &change(&f, "a.whl", "A", &[])).unwrap_err().to_string();
-        assert!(error.contains("manifest.json"), "{error}");
+        let error = f.store.commit("t", &change(&f, "a.whl", "A", &[])).unwrap_err();
+        assert!(matches!(error, StoreError::Manifest(_)), "{error:?}");
+        assert!(error.to_string().contains("manifest.json"), "{error}");
         assert_eq!(fs_err::read_to_string(&path).unwrap(), text);
     }
 }

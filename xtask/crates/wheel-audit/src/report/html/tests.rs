@@ -132,6 +132,8 @@ fn the_page_has_the_facts_of_the_report() {
         "<code>__isoc23_strtol</code>",
         "<bdi>its author knows</bdi>",
         "/gone.whl",
+        "cannot be read",
+        "glibc before 2.38",
         "libplain.so",
         "Debian 12: loads",
         "Debian 12: installs, does not load",

@@ -331,7 +331,7 @@ fn what_setup_did_not_install_is_not_replaced() {
     let podman =
         Captured { stderr: "Emulate Docker CLI using podman.".to_owned(), ..Captured::ok("{}") };
     let text = refusal(&machine(), &fixture::answers(&[("docker version", podman)]), &wants());
-    assert!(text.contains("podman"), "{text}");
+    assert!(text.contains("`podman-docker`"), "{text}");
 }
 
 #[test]
