@@ -142,5 +142,5 @@ fn a_family_without_cross_compilers_is_reported_on_request() {
     let stderr = w.run(&words).code(0).stderr;
     assert!(!stderr.contains("accelerated"), "{stderr}");
     let words = ["wheels", "debian:12", "linux/arm64", "--force", "--accelerate"];
-    w.run(&words).code(0).says(&["not accelerated: the family dnf has no cross compilers"]);
+    w.run(&words).code(0).says(&["not accelerated: ", "family dnf"]);
 }

@@ -145,7 +145,7 @@ fn a_push_names_the_registry_that_did_not_take_it() {
     let words = ["`127.0.0.1:5000/base`", "429", "`docker login`"];
     w.run(&to).code(2).says(&words);
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
-    w.run(&to).code(2).says(&["`127.0.0.1:5000/base`", "500", "`docker login`"]);
+    w.run(&to).code(2).says(&["`127.0.0.1:5000/base`", "500 Internal", "`docker login`"]);
     assert_eq!(w.bakes("base-image"), 1, "only the first run reached the push");
     w.run(&PUSH).code(2).says(&["base-image push", "--to registry.example"]);
     let wrong = [&PUSH[..], &["--to", "base:latest"]].concat();
@@ -198,7 +198,7 @@ fn a_builder_that_does_not_see_the_engines_images_is_handed_a_layout() {
     let w = workspace();
     elsewhere(&w);
     let args = [&WHEELS[..], &["--builder", "far"]].concat();
-    w.run(&args).code(0).says(&["loading debian:12 into a builder"]);
+    w.run(&args).code(0).says(&["loading debian:12 "]);
     for target in ["wheel-builder", "smoke"] {
         let calls = calls(&w);
         let call = calls.iter().find(|call| call.ends_with(target)).unwrap();

@@ -182,7 +182,7 @@ fn a_target_without_a_base_image_does_not_stop_the_others() {
     assert!(ran.stdout.contains("1 of 2 wheels"), "{}", ran.stdout);
     let log = fs_err::read_to_string(w.root.join("target/xtask/logs/none-amd64-cp311.log"));
     let log = log.unwrap();
-    assert!(log.contains("no wheel: no base image") && log.contains("\nhint: "), "{log}");
+    assert!(log.contains("`none:1`") && log.contains("\nhint: "), "{log}");
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn words_that_a_package_prints_fail_its_job_only() {
 fn a_full_disk_of_the_engine_is_called_that() {
     let w = Workspace::new();
     w.on("bake", r#"progress "[x]" "failed to copy: write /x: no space left on device"; exit 1"#);
-    w.run(&WHEELS).code(2).says(&["no space is left on the engine's disk", "docker buildx prune"]);
+    w.run(&WHEELS).code(2).says(&["the engine's disk", "docker buildx prune"]);
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn a_registry_that_has_not_the_pinned_digest_is_no_reason_to_build_in_another_im
     fs_err::write(w.root.join("wheels.toml"), toml + &pin).unwrap();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     w.on("imagetools", "echo \"ERROR: docker.io/library/debian@sha256:0: not found\" >&2; exit 1");
-    w.run(&WHEELS).code(2).says(&["no `debian:12` with the pinned digest", "correct `digest."]);
+    w.run(&WHEELS).code(2).says(&["`debian:12`", "pinned digest", "correct `digest."]);
     assert_eq!(w.bakes("wheel-builder"), 0);
 }
 
@@ -310,9 +310,10 @@ fn without_any_way_to_a_base_image_every_way_is_named_with_its_reason() {
     let w = Workspace::new();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
-    w.run(&WHEELS)
-        .code(2)
-        .says(&["registry: unexpected status: 500 Internal Server Error", "bootstrap: wheels.toml"]);
+    w.run(&WHEELS).code(2).says(&[
+        "registry: unexpected status: 500 Internal Server Error",
+        "bootstrap: wheels.toml",
+    ]);
 }
 
 #[test]

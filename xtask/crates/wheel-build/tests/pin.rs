@@ -89,11 +89,7 @@ fn a_silent_registry_differs_from_one_without_the_image() {
         let text = format!("{}{}", ran.stdout, ran.stderr);
         assert_eq!(text.matches(word).count(), 1, "{word}:\n{text}");
         if code == 2 {
-            assert!(
-                ran.stderr.contains("no registry answered: nothing was compared"),
-                "{}",
-                ran.stderr
-            );
+            assert!(ran.stderr.contains("no registry answered"), "{}", ran.stderr);
             assert!(ran.stderr.contains("hint: `cargo xtask doctor`"), "{}", ran.stderr);
         }
     }

@@ -137,7 +137,7 @@ fn defect_18_the_notes_name_a_system_only_where_its_facts_allow_it() {
 fn a_tag_becomes_a_release_with_every_file_and_its_checksum() {
     let w = released();
     let ran = release(&w, "refs/tags/v1.0").code(0);
-    assert!(ran.stdout.contains("12 files in the release `v1.0`"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("12 files") && ran.stdout.contains("`v1.0`"), "{}", ran.stdout);
     let out = w.root.join("target/xtask/release/files");
     assert_eq!(
         files(&out),
@@ -194,9 +194,11 @@ fn the_pre_release_is_brought_up_to_date_in_place() {
 fn what_cannot_be_released_is_said_before_anything_is_done() {
     let w = released();
     release(&w, "refs/tags/v1.1").code(2).says(&["`v1.1`", "1.0"]);
-    release(&w, "refs/heads/topic").code(2).says(&["neither a tag nor the branch `main`"]);
+    release(&w, "refs/heads/topic").code(2).says(&["`refs/heads/topic`", "`main`"]);
     release(&w, "v1.0").code(2).says(&["refs/tags/v1.0"]);
-    w.run(&["release", "refs/tags/v1.0", "--commit", "main"]).code(2).says(&["`main`", "git rev-parse HEAD"]);
+    w.run(&["release", "refs/tags/v1.0", "--commit", "main"])
+        .code(2)
+        .says(&["`main`", "git rev-parse HEAD"]);
     let dry = ["release", "refs/tags/v1.0", "--commit", COMMIT, "--dry-run"];
     let ran = w.run(&dry).code(0);
     assert!(!ran.stderr.contains("wheel for"), "{}", ran.stderr);

@@ -151,7 +151,7 @@ fn policies_that_the_format_cannot_express_are_rejected() {
         data_file(Family::Manylinux, &facts, "1", MANYLINUX).unwrap_err().to_string()
     };
     let library = write(&|last| last["lib_whitelist"] = json!([]));
-    assert!(library.contains("`manylinux_2_41` lacks the library"), "{library}");
+    assert!(library.contains("`manylinux_2_41`") && library.contains("library"), "{library}");
     let version = write(&|last| last["symbol_versions"]["x86_64"]["GLIBC"] = json!(["2.41"]));
     assert!(version.contains("`GLIBC_2.10` on x86_64"), "{version}");
     let arch = write(&|last| last["symbol_versions"]["mips64"] = json!({}));

@@ -153,8 +153,14 @@ mod tests {
             ("code = \"ELF\"\nseverity = \"note\"\nreason = \" \"\n", "check.override[0].reason"),
             ("code = \"ELF\"\nseverity = \"note\"\n", "reason"),
             ("code = \"ELF\"\nseverity = \"mild\"\nreason = \"r\"\n", "check.override[0].severity"),
-            ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npath = \"a***\"\n", "check.override[0].path"),
-            ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npaht = \"a\"\n", "check.override[0].paht"),
+            (
+                "code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npath = \"a***\"\n",
+                "check.override[0].path",
+            ),
+            (
+                "code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npaht = \"a\"\n",
+                "check.override[0].paht",
+            ),
         ] {
             let text = wrong(lines);
             assert!(text.contains(part) && text.contains("line "), "{text}");

@@ -85,7 +85,7 @@ fn a_target_may_have_its_own_interpreters() {
     assert_eq!(titles(&["cp311".to_owned()]), ["debian12-amd64 cp311", "rocky9-amd64 cp311"]);
     let none = text.replace("[\"pp311\"]", "[]");
     let error = config::parse_text(Utf8Path::new("wheels.toml"), &none).unwrap_err().to_string();
-    assert!(error.contains("target `rocky9` has no interpreters"), "{error}");
+    assert!(error.contains("`rocky9`") && error.contains("`pythons`"), "{error}");
 }
 
 #[test]
@@ -127,16 +127,17 @@ fn invalid_words_are_reported_with_a_hint() {
         platform.starts_with("`linux/amd46`") && platform.contains("linux/s390x"),
         "{platform}"
     );
-    assert!(platform.ends_with("did you mean `linux/amd64`?"), "{platform}");
+    assert!(platform.ends_with(" `linux/amd64`?"), "{platform}");
     insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
     no target was selected (wheels.toml has debian:12, rockylinux:9)
 
     hint: name a target and a platform, for example `debian:12 linux/amd64`
     ");
     assert!(message(&["debian:12"], &["python3.11"]).contains("`cp311`"));
-    assert!(message(&["debian:12"], &["3.13"]).contains("did you mean `cp313`?"));
+    assert!(message(&["debian:12"], &["3.13"]).contains("`cp313`?"));
     for absent in ["cp399", "cp35", "cp27"] {
-        assert!(message(&["debian:12"], &[absent]).contains("does not exist"), "{absent}");
+        let text = message(&["debian:12"], &[absent]);
+        assert!(text.starts_with(&format!("`{absent}`")) && text.contains("exist"), "{text}");
     }
     let image = message(&["debain:12"], &[]);
     assert!(image.starts_with("`debain:12`") && image.contains("`debian:12`"), "{image}");

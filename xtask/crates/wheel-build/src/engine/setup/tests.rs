@@ -308,13 +308,11 @@ fn what_setup_did_not_install_is_not_replaced() {
     let machine = || fixture::debian_12().programs(&["/usr/bin/docker"]);
     let old = refusal(&machine(), &fixture::engine("20.10.24", "v0.13.1"), &wants());
     assert!(
-        old.starts_with("the engine is too old: ")
-            && old.contains("20.10.24")
-            && old.contains("23.0.0"),
+        old.contains("the engine") && old.contains("20.10.24") && old.contains("23.0.0"),
         "{old}"
     );
     let old = refusal(&machine(), &fixture::engine("28.2.2", "v0.9.1"), &wants());
-    assert!(old.starts_with("buildx is too old: ") && old.contains("0.9.1"), "{old}");
+    assert!(old.starts_with("buildx ") && old.contains("0.9.1") && old.contains("0.13.0"), "{old}");
     let upstream = machine().file("/var/lib/dpkg/info/docker-ce.list", "");
     let makers = refusal(&upstream, &fixture::client_only(), &wants());
     assert!(
@@ -324,7 +322,7 @@ fn what_setup_did_not_install_is_not_replaced() {
     );
     let elsewhere = machine().var("DOCKER_HOST", "tcp://me:secret@engine.example");
     let text = refusal(&elsewhere, &fixture::client_only(), &wants());
-    assert!(text.starts_with("`DOCKER_HOST` names an engine that does not answer"), "{text}");
+    assert!(text.starts_with("`DOCKER_HOST` ") && text.contains("`unset DOCKER_HOST`"), "{text}");
     let denied = Captured::failed("permission denied while trying to connect");
     let text = refusal(&machine(), &fixture::answers(&[("docker version", denied)]), &wants());
     assert!(text.contains("usermod -aG docker"), "{text}");
