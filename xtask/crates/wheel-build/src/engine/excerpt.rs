@@ -188,7 +188,8 @@ pub(super) fn is_error(line: &str) -> bool {
         || text.starts_with("make") && text.ends_with(": No such file or directory");
     let known =
         rustc || cmake || killed || absent || ERRORS.iter().any(|words| text.contains(words));
-    known && !is_consequence(line)
+    // The compiler quotes the line of the source.
+    known && !is_quote(text) && !is_consequence(line)
 }
 
 /// Except for a command that could not be started or was killed, which printed nothing itself.

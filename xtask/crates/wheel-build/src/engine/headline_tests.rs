@@ -107,6 +107,8 @@ fn the_interpreter_in_a_path_makes_no_other_error() {
 #[test]
 fn a_quoted_error_is_no_error() {
     let log = "a.c:1:2: warning: #warning \"x: error: y\" [-Wcpp]\n\
+        \x20   1 | #warning \"x: error: y\"\n\
+        \x20     |  ^~~~~~~\n\
         a.c:1:2: note: in file: fatal error: z\n\
         0 errors, 2 warnings\n\
         b.c:3:4: error: unknown type name 'w'\n\
