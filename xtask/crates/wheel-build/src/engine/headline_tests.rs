@@ -82,6 +82,12 @@ fn python_and_its_tests() {
         \x20   raise ValueError(\"no version in PKG-INFO\")\n\
         ValueError: no version in PKG-INFO\n";
     assert_eq!(of(log), "/source/setup.py:2: ValueError: no version in PKG-INFO");
+    let log = "Traceback (most recent call last):\n\
+        \x20 File \"/opt/site-packages/setuptools/build_meta.py\", line 317, in run_setup\n\
+        \x20   exec(code, locals())\n\
+        \x20 File \"<string>\", line 4, in version\n\
+        ValueError: no version\n";
+    assert_eq!(of(log), "setup.py:4: ValueError: no version");
     let log = "test_a.py .F                                       [100%]\n\
         \n\
         =================== FAILURES ===================\n\
