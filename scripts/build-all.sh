@@ -17,7 +17,7 @@ printf '%s\n' $PYTHONS | xargs -P "$(nproc)" -I '{}' sh -c '
         else
             echo failed >"$3/$2.status"
         fi
-    } | tee "$3/$2.log" | while IFS= read -r line; do
+    } | tee "$3/$2.log" | while IFS= read -r line || [ -n "$line" ]; do
         printf "[%s] %s\n" "$2" "$line"
     done
 ' sh "$XTASK_SCRIPTS/justfile" '{}' "$logs"
