@@ -47,6 +47,7 @@ pub(crate) struct Item {
     /// A short description.
     pub detail: String,
     /// The command that fixes it, ready to paste.
+    #[serde(rename = "cure")]
     pub hint: Option<String>,
 }
 
@@ -135,25 +136,25 @@ mod tests {
         );
         let lines = diagnosis.items.iter().map(|item| serde_json::to_string(item).unwrap());
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
-        {"name":"system","state":"ok","required":false,"detail":"Debian GNU/Linux 12 (bookworm), linux/amd64, without systemd","hint":null}
-        {"name":"privileges","state":"ok","required":false,"detail":"root","hint":null}
-        {"name":"client","state":"ok","required":true,"detail":"docker 26.1.5+dfsg1","hint":null}
-        {"name":"engine","state":"ok","required":true,"detail":"docker 26.1.5+dfsg1","hint":null}
-        {"name":"image store","state":"ok","required":false,"detail":"containerd: several platforms under one name","hint":null}
-        {"name":"buildx","state":"ok","required":true,"detail":"0.13.1","hint":null}
-        {"name":"builder","state":"ok","required":false,"detail":"default, driver docker","hint":null}
-        {"name":"emulator arm64","state":"missing","required":false,"detail":"`/proc/sys/fs/binfmt_misc` is not mounted","hint":"cargo xtask binfmt install arm64"}
-        {"name":"container registry","state":"warning","required":false,"detail":"registry.example: no such host; base images are made from packages","hint":null}
-        {"name":"mmdebstrap","state":"ok","required":true,"detail":"/usr/bin/mmdebstrap","hint":null}
-        {"name":"arch-test","state":"missing","required":false,"detail":"mmdebstrap requires it for foreign platforms","hint":"cargo xtask setup --emulate arm64"}
-        {"name":"python index","state":"warning","required":false,"detail":"Could not find a version at http://index.example","hint":"python3 -m pip config set global.index-url https://INDEX/simple"}
-        {"name":"certificates","state":"ok","required":false,"detail":"/etc/ssl/certs/ca-certificates.crt, 1 KiB","hint":null}
-        {"name":"proxies","state":"ok","required":false,"detail":"https_proxy","hint":null}
-        {"name":"engine disk","state":"ok","required":false,"detail":"40 GiB free at `/var/lib/docker`","hint":null}
-        {"name":"workspace disk","state":"ok","required":false,"detail":"40 GiB free at `/repo`","hint":null}
-        {"name":"git","state":"ok","required":false,"detail":"/usr/bin/git","hint":null}
-        {"name":"gh","state":"missing","required":false,"detail":"optional: makes releases for `cargo xtask release`","hint":"https://cli.github.com"}
-        {"name":"just","state":"missing","required":false,"detail":"optional: runs `docker/justfile` by hand; containers have their own","hint":"cargo install just"}
+        {"name":"system","state":"ok","required":false,"detail":"Debian GNU/Linux 12 (bookworm), linux/amd64, without systemd","cure":null}
+        {"name":"privileges","state":"ok","required":false,"detail":"root","cure":null}
+        {"name":"client","state":"ok","required":true,"detail":"docker 26.1.5+dfsg1","cure":null}
+        {"name":"engine","state":"ok","required":true,"detail":"docker 26.1.5+dfsg1","cure":null}
+        {"name":"image store","state":"ok","required":false,"detail":"containerd: several platforms under one name","cure":null}
+        {"name":"buildx","state":"ok","required":true,"detail":"0.13.1","cure":null}
+        {"name":"builder","state":"ok","required":false,"detail":"default, driver docker","cure":null}
+        {"name":"emulator arm64","state":"missing","required":false,"detail":"`/proc/sys/fs/binfmt_misc` is not mounted","cure":"cargo xtask binfmt install arm64"}
+        {"name":"container registry","state":"warning","required":false,"detail":"registry.example: no such host; base images are made from packages","cure":null}
+        {"name":"mmdebstrap","state":"ok","required":true,"detail":"/usr/bin/mmdebstrap","cure":null}
+        {"name":"arch-test","state":"missing","required":false,"detail":"mmdebstrap requires it for foreign platforms","cure":"cargo xtask setup --emulate arm64"}
+        {"name":"python index","state":"warning","required":false,"detail":"Could not find a version at http://index.example","cure":"python3 -m pip config set global.index-url https://INDEX/simple"}
+        {"name":"certificates","state":"ok","required":false,"detail":"/etc/ssl/certs/ca-certificates.crt, 1 KiB","cure":null}
+        {"name":"proxies","state":"ok","required":false,"detail":"https_proxy","cure":null}
+        {"name":"engine disk","state":"ok","required":false,"detail":"40 GiB free at `/var/lib/docker`","cure":null}
+        {"name":"workspace disk","state":"ok","required":false,"detail":"40 GiB free at `/repo`","cure":null}
+        {"name":"git","state":"ok","required":false,"detail":"/usr/bin/git","cure":null}
+        {"name":"gh","state":"missing","required":false,"detail":"optional: makes releases for `cargo xtask release`","cure":"https://cli.github.com"}
+        {"name":"just","state":"missing","required":false,"detail":"optional: runs `docker/justfile` by hand; containers have their own","cure":"cargo install just"}
         "#);
     }
 
