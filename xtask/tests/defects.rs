@@ -194,8 +194,8 @@ fn defect_08_metadata_without_a_value_ends_the_build_and_is_not_written() {
 import importlib.util, os, pathlib, sys, types
 spec = importlib.util.spec_from_file_location("info", "build-info.py")
 info = importlib.util.module_from_spec(spec); spec.loader.exec_module(info)
-info.ask = lambda *command: "glibc 2.36" if command[0] == "getconf" else "p 1.0"
-# Debian's `musl` puts a second loader beside glibc's: the system's C library is still glibc.
+info.output_of = lambda *command: "glibc 2.36" if command[0] == "getconf" else "p 1.0"
+# Debian's `musl` adds a second loader: the system's C library is still glibc.
 find = info.glob.glob
 info.glob.glob = lambda path: ["/lib/ld-musl-x86_64.so.1"] if "ld-musl" in path else find(path)
 info.pip_version = lambda: "1.0"

@@ -63,7 +63,7 @@ fn the_documented_tries_are_those_of_the_sources() {
         ),
         ("the package's source archive", fetch),
         ("the published wheel (`like`)", fetch),
-        ("base images: question and pull", client),
+        ("base images: lookup and pull", client),
         (
             "base image from packages",
             1 + number(&format!("{engine}/bootstrap.rs"), "Acquire::Retries \\\""),
