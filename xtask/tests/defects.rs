@@ -213,10 +213,11 @@ info.main()
         ("BASE_ORIGIN", "pulled"),
         ("OUT", folder.as_str()),
     ];
-    for empty in whole.iter().map(|(name, _)| *name).filter(|name| *name != "OUT") {
-        let env = whole.map(|(name, value)| (name, if name == empty { "" } else { value }));
+    let fields = ["target", "platform", "image.reference", "image.digest", "image.origin"];
+    for ((empty, _), field) in whole.iter().zip(fields) {
+        let env = whole.map(|(name, value)| (name, if name == *empty { "" } else { value }));
         let (code, text) = python(code, &env);
-        assert!(code == Some(1) && text.contains("without a value"), "{empty}: {text}");
+        assert!(code == Some(1) && text.contains(&format!(": `{field}`\n")), "{empty}: {text}");
         assert!(!folder.exists(), "{empty}");
     }
     let (code, text) = python(code, &whole);
