@@ -224,7 +224,7 @@ fn timed(
     let start = Instant::now();
     let outcome = match check().with_context(|| format!("check `{name}` could not be run")) {
         Ok(outcome) => outcome,
-        Err(error) if interrupt::asked() => return Err(error),
+        Err(error) if interrupt::received() => return Err(error),
         Err(error) => {
             report::error(error.as_ref());
             Outcome::Failed

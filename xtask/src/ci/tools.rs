@@ -69,9 +69,9 @@ pub(super) fn install(
     let pins = fs_err::read_to_string(workspace.root.join(PINS))?;
     let requirements = requirements(&pins);
     let is_here = exec.capture(&Step::new("python3", ["-m", "pip", "--version"]));
-    if !requirements.is_empty() && !is_here.is_ok_and(|said| said.success) {
+    if !requirements.is_empty() && !is_here.is_ok_and(|answer| answer.success) {
         match ensure_pip(exec, workspace) {
-            Err(error) if interrupt::asked() => return Err(error),
+            Err(error) if interrupt::received() => return Err(error),
             Err(error) => {
                 let why = format!("there is no pip: {}", first_line(&error.to_string()));
                 report::note(&format!("pip is not installed: {error}"));
@@ -98,10 +98,10 @@ pub(super) fn install(
             .env("PIP_ROOT_USER_ACTION", "ignore");
         match exec.read(&step) {
             Ok(_) => fs_err::rename(fresh.path(), &place)?,
-            Err(error) if interrupt::asked() => return Err(error.into()),
+            Err(error) if interrupt::received() => return Err(error.into()),
             Err(error) => {
                 report::note(&format!("`{name}` is not installed: {error}"));
-                missing.0.insert(name, pips_reason(&error));
+                missing.0.insert(name, pip_error(&error));
             }
         }
     }
@@ -109,7 +109,7 @@ pub(super) fn install(
 }
 
 /// The last error in pip's output, or the error of starting it.
-fn pips_reason(error: &ExecError) -> String {
+fn pip_error(error: &ExecError) -> String {
     let stderr = if let ExecError::Failed { stderr, .. } = error { stderr } else { "" };
     let reason = stderr.lines().rev().find_map(|line| line.strip_prefix("ERROR: "));
     reason.map_or_else(|| first_line(&error.to_string()).to_owned(), str::to_owned)

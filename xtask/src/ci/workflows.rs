@@ -49,7 +49,7 @@ const GITLAB: &str = ".gitlab";
 /// Runs zizmor on every workflow.
 ///
 /// # Errors
-/// When a file cannot be written, or xtask was interrupted.
+/// If a file cannot be written, or xtask was interrupted.
 pub(super) fn zizmor(
     exec: &Exec,
     workspace: &Workspace,
@@ -66,7 +66,7 @@ pub(super) fn zizmor(
 /// Checks every workflow against its service's schema, and Renovate's configuration against the files that it updates.
 ///
 /// # Errors
-/// When a file cannot be written, or xtask was interrupted.
+/// If a file cannot be written, or xtask was interrupted.
 pub(super) fn schemas(
     exec: &Exec,
     workspace: &Workspace,

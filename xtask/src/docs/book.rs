@@ -3,11 +3,11 @@
 use wheel_audit::report;
 use wheel_build::own::{Exec, ExecError, Step, Workspace};
 
-/// Renders the book into `target/xtask/book` with `program`; whether it reports no warning. `None`
-/// where the program is not installed.
+/// Renders the book into `target/xtask/book` with `program`. Returns whether there are no warnings; `None` if the
+/// program is not installed.
 ///
 /// # Errors
-/// When xtask was interrupted.
+/// If xtask was interrupted.
 pub(crate) fn check(
     exec: &Exec,
     workspace: &Workspace,

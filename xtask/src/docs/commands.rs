@@ -1,4 +1,4 @@
-//! `docs/commands.md`, made of the command line: pure.
+//! Generates `docs/commands.md` from the command line. Pure.
 
 use std::fmt::Write as _;
 
@@ -17,10 +17,10 @@ engine.
 
 ";
 
-/// The meaning of an exit status, where a command does not state its own.
+/// The meaning of an exit status, unless a command has its own.
 const STATUS: &str = "0 good, 1 findings or a missing wheel, 2 could not run.";
 
-/// The page of `tool`, whose `developer` commands exist in this repository alone.
+/// The page for `tool`. Its `developer` commands exist only in this repository.
 pub(super) fn page(mut tool: Command, developer: &[&str]) -> String {
     tool.build();
     let visible =
@@ -116,12 +116,12 @@ fn notes(command: &Command, page: &mut String) {
     }
 }
 
-/// What the text below a command's options holds.
+/// The text below a command's options.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     /// The lines of the examples: comments and commands.
     pub(super) examples: Vec<String>,
-    /// What each exit status means.
+    /// The meaning of each exit status.
     pub(super) status: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `docs/configuration.md`, made of the JSON schema of `wheels.toml` and of the examples of its keys: pure.
+//! Generates `docs/configuration.md` from the JSON schema of `wheels.toml` and the examples of its keys. Pure.
 
 use std::fmt::Write as _;
 
@@ -60,7 +60,7 @@ struct Table<'a> {
     /// Whether it is an item of a list: `[[target]]`.
     is_item: bool,
     node: &'a Json,
-    /// What the table is for.
+    /// The purpose of the table.
     about: &'a str,
 }
 
@@ -70,7 +70,7 @@ impl Table<'_> {
         if self.is_item { format!("[[{path}]]") } else { format!("[{path}]") }
     }
 
-    /// What an example needs before the heading of a table below an item of a list.
+    /// The heading that an example of a table below a list item requires.
     fn above(&self) -> &'static str {
         match self.path.as_slice() {
             ["override", _] => "[[override]]\nselect = \"cp313-*\"\n\n",

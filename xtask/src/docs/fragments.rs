@@ -1,4 +1,4 @@
-//! Fragments of `wheels.toml` in the documentation, read by the parser of the tool.
+//! Checks fragments of `wheels.toml` in the documentation with the tool's parser.
 
 use camino::Utf8Path;
 use toml::{Table, Value};
@@ -7,10 +7,10 @@ use super::Problem;
 use super::markdown::{Fence, Page};
 use wheel_build::own::{CONFIG_EXAMPLES, check_config};
 
-/// The file whose name the info string of any other TOML has: `toml file=pyproject.toml`.
+/// The key of the info string with the file name of other TOML: `toml file=pyproject.toml`.
 const FILE: &str = "wheels.toml";
 
-/// What a fragment is laid over, so that one table makes a whole file.
+/// Complete configurations. A fragment is merged into one of them.
 const BASE: &str = r#"
 [source]
 path = "."
@@ -48,7 +48,7 @@ musl = "1.2"
 platforms = ["linux/amd64", "linux/arm64"]
 "#;
 
-/// The fragments of `page` that the tool refuses.
+/// The fragments of `page` that the tool rejects.
 pub(super) fn problems(path: &Utf8Path, page: &Page) -> Vec<Problem> {
     let fences = page.fences.iter().filter(|fence| fence.language() == "toml");
     let fences = fences.filter(|fence| file(fence) == FILE);
@@ -66,21 +66,21 @@ fn file(fence: &Fence) -> &str {
     named.unwrap_or(FILE)
 }
 
-/// Reads the fragment over each of the bases; one that accepts it is enough.
+/// Merges the fragment into each base. One valid result is enough.
 fn check(text: &str) -> Result<(), String> {
     let fragment: Table =
         toml::from_str(text).map_err(|error| format!("no TOML: {}", error.message()))?;
     let mut first = None;
     for base in [BASE].iter().chain(&CONFIG_EXAMPLES) {
         let mut merged: Table = toml::from_str(base).unwrap_or_default();
-        lay_over(&mut merged, fragment.clone());
+        merge(&mut merged, fragment.clone());
         let text = toml::to_string(&merged).map_err(|error| error.to_string())?;
         match check_config(FILE, &text) {
             Ok(()) => return Ok(()),
             Err(error) => first = first.or(Some(format!("{error:#}"))),
         }
     }
-    // The place is one of the merged text.
+    // The place is in the merged text.
     let first = first.unwrap_or_default();
     let message = first.lines().next().unwrap_or_default().to_owned();
     Err(format!(
@@ -88,9 +88,9 @@ fn check(text: &str) -> Result<(), String> {
     ))
 }
 
-/// Lays `over` over `base`, key by key. Targets that the base knows by name, or that lack required keys, get theirs
-/// from the base.
-fn lay_over(base: &mut Table, over: Table) {
+/// Merges `over` into `base`, key by key. Targets with the same name, or without the required keys, take theirs from the
+/// base.
+fn merge(base: &mut Table, over: Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
             (Some(Value::Array(known)), Value::Array(targets)) if key == "target" => {
@@ -103,7 +103,7 @@ fn lay_over(base: &mut Table, over: Table) {
             {
                 base.insert(key, value);
             }
-            (Some(Value::Table(below)), Value::Table(value)) => lay_over(below, value),
+            (Some(Value::Table(below)), Value::Table(value)) => merge(below, value),
             (_, value) => {
                 base.insert(key, value);
             }
@@ -117,10 +117,10 @@ fn add_target(known: &mut Vec<Value>, target: Value) {
         (Some(Value::Table(below)), Value::Table(target)) if target.contains_key("image") => {
             *below = target;
         }
-        (Some(Value::Table(below)), Value::Table(target)) => lay_over(below, target),
+        (Some(Value::Table(below)), Value::Table(target)) => merge(below, target),
         (None, Value::Table(target)) if name.is_none() => {
             if let Some(Value::Table(first)) = known.first_mut() {
-                lay_over(first, target);
+                merge(first, target);
             }
         }
         (_, target) => known.push(target),

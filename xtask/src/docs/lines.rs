@@ -1,4 +1,4 @@
-//! Command lines of the documentation, parsed by clap.
+//! Checks the command lines of the documentation with clap.
 
 use camino::Utf8Path;
 use clap::Command;
@@ -8,14 +8,14 @@ use super::Problem;
 use super::markdown::{Fence, Page};
 use super::shell::{self, Simple};
 
-/// Errors that a mention of a command in a sentence may have: it leaves out arguments.
+/// Errors that are allowed for a command in a sentence, which may omit arguments.
 const INCOMPLETE: [ErrorKind; 3] = [
     ErrorKind::MissingRequiredArgument,
     ErrorKind::MissingSubcommand,
     ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
 ];
 
-/// The value of each placeholder of a mention.
+/// The value of each placeholder in a sentence.
 const PLACEHOLDERS: [(&str, &str); 15] = [
     ("PLATFORM", "linux/amd64"),
     ("TARGET", "debian:12"),
@@ -81,7 +81,7 @@ fn problem(path: &Utf8Path, line: usize, command: &Simple, error: &clap::Error) 
     Problem::new(path, line, format!("`{}`: {first}", command.words.join(" ")))
 }
 
-/// What clap makes of `command`, where it runs a program of this repository.
+/// clap's result for `command`, if it runs a program of this repository.
 fn parsed(tool: &Command, command: &Simple) -> Option<Result<(), clap::Error>> {
     let (command, words) = match command.arguments(&["cargo", "xtask"]) {
         Some(words) => (tool.clone(), words),

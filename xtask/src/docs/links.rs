@@ -1,4 +1,4 @@
-//! Links between pages, from the source to pages, and the contents list of the book.
+//! Checks links between pages, links from the source to pages, and the contents list of the book.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use super::{Problem, Source};
 
 /// The contents list of the book.
 const SUMMARY: &str = "docs/SUMMARY.md";
-/// Folders with source that users read texts of.
+/// Source folders with texts for users.
 const SOURCES: [&str; 4] = ["xtask/crates", "xtask/src", "scripts", "docker"];
 
-/// Links that lead nowhere, and pages that the book does not list.
+/// Broken links, and pages that the book does not list.
 pub(super) fn problems(root: &Utf8Path, sources: &[Source]) -> anyhow::Result<Vec<Problem>> {
     let pages: BTreeMap<&Utf8Path, &Page> =
         sources.iter().map(|it| (it.path.as_path(), &it.page)).collect();
@@ -89,7 +89,7 @@ fn unlisted(pages: &BTreeMap<&Utf8Path, &Page>) -> Vec<Problem> {
     missing.map(|path| Problem::new(*path, 0, message.clone())).collect()
 }
 
-/// Mentions of pages in the source below `folder` that name no page, or no heading of it.
+/// References in the source below `folder` to missing pages or headings.
 fn from_source(
     root: &Utf8Path,
     folder: &str,

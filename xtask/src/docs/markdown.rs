@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pulldown_cmark::{BrokenLink, CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 
-/// What the checks read of a page. Lines are counted from 1.
+/// The parts of a page that the checks use. Lines are counted from 1.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    /// The fragments that links can name.
+    /// The targets of links within the page.
     pub(crate) anchors: BTreeSet<String>,
     /// The addresses of links and pictures.
     pub(crate) links: Vec<(usize, String)>,
@@ -24,7 +24,7 @@ pub(crate) struct Page {
 pub(crate) struct Fence {
     /// The line of the block's first line of text.
     pub(crate) line: usize,
-    /// The text behind the opening fence: `sh`, `sh status=1`.
+    /// The text after the opening fence: `sh`, `sh status=1`.
     pub(crate) info: String,
     /// The text in the block.
     pub(crate) text: String,
@@ -97,7 +97,7 @@ impl Page {
     }
 }
 
-/// The anchor that GitHub makes of a heading; a number makes the second one of a page differ.
+/// GitHub's anchor for a heading. A number makes repeated headings unique.
 fn anchor(heading: &str, used: &mut BTreeMap<String, usize>) -> String {
     let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     let anchor: String =

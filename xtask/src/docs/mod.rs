@@ -22,10 +22,10 @@ use self::markdown::{Fence, Page};
 use wheel_audit::{UserError, report, rule_docs};
 use wheel_build::own::{CONFIG_EXAMPLES, CONFIG_SCHEMA, Exec, FINDINGS, Workspace, command_line};
 
-/// The pages at the top of the repository that the checks read, where they exist.
+/// The pages at the top of the repository that the checks read, if they exist.
 const TOP: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
-/// The commands of [`crate::Developer`], which exist in this repository alone.
+/// The commands of [`crate::Developer`], which exist only in this repository.
 const DEVELOPER: [&str; 3] = ["policy", "docs", "ci"];
 
 const OUT_OF_DATE: &str = "the page is out of date";
@@ -84,7 +84,7 @@ struct Source {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// When a page cannot be read or written, or a generated page lacks a text.
+/// If a page cannot be read or written, or a generated page lacks a text.
 pub(crate) fn run(args: &DocsArgs) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::find()?;
     match args.action {
@@ -138,10 +138,10 @@ fn write(root: &Utf8Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the pages below `root` are good; the problems go to stderr.
+/// Checks the pages below `root` and prints the problems to stderr. Returns whether there are none.
 ///
 /// # Errors
-/// When a page cannot be read, or a generated page lacks a text.
+/// If a page cannot be read, or a generated page lacks a text.
 pub(crate) fn check(root: &Utf8Path) -> anyhow::Result<bool> {
     let problems = problems(root)?;
     for problem in &problems {

@@ -1,4 +1,4 @@
-//! Splits shell text into simple commands, as far as the documentation uses a shell.
+//! Splits shell text into simple commands. Supports only the syntax that the documentation uses.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -11,7 +11,7 @@ pub(crate) struct Simple {
 }
 
 impl Simple {
-    /// The words after `program`, where the command runs it.
+    /// The words after `program`, if the command runs it.
     pub(crate) fn arguments(&self, program: &[&str]) -> Option<&[String]> {
         let start = self.words.get(..program.len())?;
         let is_program = start.iter().zip(program).all(|(word, name)| word == name);
@@ -47,9 +47,9 @@ struct Reader<'a> {
     /// The line of the first word.
     start: usize,
     found: Vec<Simple>,
-    /// The next word is a redirection's file, or the end mark of a text in the script.
+    /// The next word is the file of a redirection, or the delimiter of a here-document.
     redirects: bool,
-    /// The mark that ends the text that follows this line.
+    /// The delimiter of the here-document after this line.
     mark: Option<String>,
 }
 
@@ -127,7 +127,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips the lines up to the mark.
+    /// Skips the lines up to the delimiter.
     fn skip_text(&mut self) {
         let Some(mark) = self.mark.take() else { return };
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! The readers of pages, shell text and configuration, and what the checks report.
+//! The parsers of pages, shell text and configuration, and the results of the checks.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use camino::Utf8Path;
@@ -39,7 +39,7 @@ fn shell_text_is_split_into_simple_commands() {
     assert_eq!(found, expected.map(|(line, words)| (line, words.to_owned())));
 }
 
-/// The lines of `page` at which clap refuses a command line.
+/// The lines of `page` with command lines that clap rejects.
 fn refused(page: &str) -> Vec<usize> {
     let tool = command_line::<crate::Developer>();
     let found = lines::problems(&tool, Utf8Path::new("a.md"), &Page::read(page));
@@ -57,7 +57,7 @@ fn clap_parses_the_command_lines_of_fences_and_of_sentences() {
     assert_eq!(refused("a\n`cargo xtask no-such-command`"), [2]);
     assert_eq!(refused("```sh\ncargo xtask plan\ncargo xtask plan --no-such-option\n```"), [3]);
     assert_eq!(refused("```sh\nwheel-audit verify x.whl && wheel-audit build\n```"), [2]);
-    // A sentence may leave out what a script needs.
+    // A sentence may omit arguments that a script requires.
     assert_eq!(refused("```sh\ncargo xtask try\n```"), [2]);
     for before in ["if ", "! ", "sudo ", "A=$(", "echo \"$(", "x | while "] {
         assert_eq!(refused(&format!("```sh\n{before}cargo xtask none)\n```")), [2], "{before}");

@@ -1,6 +1,6 @@
-//! Texts of help and docstrings as Markdown: pure.
+//! Converts texts of help and docstrings to Markdown. Pure.
 
-/// `text` in one line, in which nothing outside of code is markup.
+/// `text` in one line, with markup outside of code escaped.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::new();
     let mut is_code = false;
@@ -14,7 +14,7 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
-/// As [`escaped`], with a full stop at the end.
+/// Like [`escaped`], with a full stop at the end.
 pub(super) fn sentence(text: &str) -> String {
     let mut text = escaped(text);
     if !text.is_empty() && !text.ends_with(['.', ']', ':']) {

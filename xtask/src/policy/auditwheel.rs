@@ -154,7 +154,7 @@ mod tests {
         folder.join("site")
     }
 
-    fn told(package: &AuditwheelPackage) -> (&str, Vec<&[u8]>) {
+    fn parts(package: &AuditwheelPackage) -> (&str, Vec<&[u8]>) {
         let bytes = package.policies.iter().map(|(_, bytes)| bytes.as_slice()).collect();
         (&package.version, bytes)
     }
@@ -165,11 +165,11 @@ mod tests {
         let (path, site) = (wheel(folder.path()), unpacked(folder.path()));
         let both: Vec<&[u8]> = vec![b"many", b"musl"];
         for place in [path.clone(), folder.path().to_owned()] {
-            assert_eq!(told(&read(&place).unwrap()), ("6.9.0", both.clone()), "{place}");
+            assert_eq!(parts(&read(&place).unwrap()), ("6.9.0", both.clone()), "{place}");
         }
         for below in ["", "auditwheel", "auditwheel/policy"] {
             let package = read(&site.join(below)).unwrap();
-            assert_eq!(told(&package), ("6.8.2", both.clone()), "{below}");
+            assert_eq!(parts(&package), ("6.8.2", both.clone()), "{below}");
         }
     }
 

@@ -78,13 +78,13 @@ pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
     let PolicyAction::Refresh(args) = &args.action;
     let workspace = Workspace::find()?;
     let package = auditwheel(&Exec::real(), args.from.as_deref(), &workspace.work)?;
-    let told = refresh(&package, &workspace.root.join(DATA), args.check)?;
+    let refreshed = refresh(&package, &workspace.root.join(DATA), args.check)?;
     if args.json {
-        report::json(&told)?;
+        report::json(&refreshed)?;
     } else {
-        report::prose(&text(&told));
+        report::prose(&text(&refreshed));
     }
-    let is_behind = args.check && !told.differences.is_empty();
+    let is_behind = args.check && !refreshed.differences.is_empty();
     Ok(if is_behind { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
 }
 
@@ -133,12 +133,14 @@ fn rewritten(
     Ok(text)
 }
 
-fn text(told: &Refreshed) -> String {
-    let mut lines =
-        vec![format!("auditwheel {} in `{}`", told.auditwheel, told.source), String::new()];
-    lines.extend(told.differences.iter().map(line));
-    let count = told.differences.len();
-    lines.push(match (count, told.written.as_slice()) {
+fn text(refreshed: &Refreshed) -> String {
+    let mut lines = vec![
+        format!("auditwheel {} in `{}`", refreshed.auditwheel, refreshed.source),
+        String::new(),
+    ];
+    lines.extend(refreshed.differences.iter().map(line));
+    let count = refreshed.differences.len();
+    lines.push(match (count, refreshed.written.as_slice()) {
         (0, _) => "the copy is up to date".to_owned(),
         (_, []) => format!(
             "\n{count} differences\nhint: update the copy with `cargo xtask policy refresh`"
@@ -209,13 +211,13 @@ mod tests {
         let (folder, package) = prepared();
         let path = folder.path().join(Family::Manylinux.copy());
         let before = fs_err::read_to_string(&path).unwrap();
-        let told = refresh(&package, folder.path(), true).unwrap();
+        let refreshed = refresh(&package, folder.path(), true).unwrap();
         for part in ["auditwheel 6.9", "manylinux_2_5: x86_64 GLIBC", "lacks 2.5", "hint: "] {
-            assert!(text(&told).contains(part), "{part}: {}", text(&told));
+            assert!(text(&refreshed).contains(part), "{part}: {}", text(&refreshed));
         }
         assert_eq!(fs_err::read_to_string(&path).unwrap(), before);
-        let told = refresh(&package, folder.path(), false).unwrap();
-        assert_eq!(told.written, std::slice::from_ref(&path), "the other is up to date");
+        let refreshed = refresh(&package, folder.path(), false).unwrap();
+        assert_eq!(refreshed.written, std::slice::from_ref(&path), "the other is up to date");
         insta::assert_snapshot!(fs_err::read_to_string(&path).unwrap(), @r#"
         # of auditwheel 6.9
         source = "auditwheel 6.9"

@@ -122,7 +122,7 @@ pub fn remove_folder(path: &Utf8Path) -> io::Result<()> {
     match fs_err::remove_dir_all(path) {
         Err(error) if error.kind() == NotFound => Ok(()),
         Err(error) if error.kind() == PermissionDenied => {
-            open_up(path.as_std_path())?;
+            make_accessible(path.as_std_path())?;
             fs_err::remove_dir_all(path)
         }
         result => result,
@@ -130,12 +130,12 @@ pub fn remove_folder(path: &Utf8Path) -> io::Result<()> {
 }
 
 /// Makes each folder accessible for its owner, without following links.
-fn open_up(folder: &std::path::Path) -> io::Result<()> {
+fn make_accessible(folder: &std::path::Path) -> io::Result<()> {
     fs_err::set_permissions(folder, sys::permissions(0o700))?;
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
+            make_accessible(&entry.path())?;
         }
     }
     Ok(())

@@ -41,7 +41,7 @@ Exit status: 0 success, 1 findings or missing wheels, 2 could not run.";
 )]
 struct Cli<Own: Subcommand> {
     /// Use the configuration `wheels-NAME.toml` and the output folder `dist-NAME/` [default: wheels.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = wheel_audit::cli::GLOBAL_ORDER)]
     config: Option<ConfigFile>,
     #[command(flatten)]
     color: wheel_audit::cli::ColorArgs,
@@ -159,7 +159,7 @@ pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCo
         let cli: Cli<Own> = wheel_audit::cli::parse_with(command_line::<Own>())?;
         report::set_color(cli.color.color);
         interrupt::install().context("could not install the handler for Ctrl-C")?;
-        carry_out(cli.command, &cli.config.unwrap_or_default(), run)
+        execute(cli.command, &cli.config.unwrap_or_default(), run)
     };
     run().unwrap_or_else(|error| {
         report::error(error.as_ref());
@@ -182,11 +182,11 @@ fn could_not_run(error: &anyhow::Error) -> report::Annotation {
 pub fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
     let words = ["cargo xtask"].iter().chain(words);
     let cli = Cli::<None>::try_parse_from(words)?;
-    carry_out(cli.command, &cli.config.unwrap_or_default(), |none| match none {})
+    execute(cli.command, &cli.config.unwrap_or_default(), |none| match none {})
 }
 
 /// Runs one subcommand. Findings are in the exit status; an error means that it could not run.
-fn carry_out<Own: Subcommand>(
+fn execute<Own: Subcommand>(
     command: Command<Own>,
     file: &ConfigFile,
     own: impl FnOnce(Own) -> anyhow::Result<ExitCode>,

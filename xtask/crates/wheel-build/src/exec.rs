@@ -164,7 +164,7 @@ pub enum ExecError {
         /// The program's name.
         program: String,
     },
-    /// The operating system would not start it.
+    /// The operating system did not start it.
     #[error("could not start `{program}`: {source}")]
     Start {
         /// The program's name.
@@ -172,7 +172,7 @@ pub enum ExecError {
         /// The error of the system.
         source: io::Error,
     },
-    /// It ended with another status than 0.
+    /// It ended with a status other than 0.
     #[error("{error}")]
     Failed {
         /// Its exit status in words.
@@ -210,7 +210,7 @@ impl ExecError {
     }
 }
 
-/// What a finished command left behind.
+/// The output and status of a finished command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
     /// Whether it ended with status 0.
@@ -245,10 +245,10 @@ impl Captured {
     }
 }
 
-/// Replaces the operating system in a test.
+/// Replaces the operating system in tests.
 pub(crate) type Fake = Arc<dyn Fn(&Step) -> Result<Captured, ExecError> + Send + Sync>;
 
-/// Starts processes, or does not. Clones belong together: [`Exec::stop`] reaches what each of them runs.
+/// Starts processes, or fakes them. [`Exec::stop`] also stops the processes of its clones.
 #[derive(Clone)]
 pub struct Exec {
     fake: Option<Fake>,
@@ -274,12 +274,12 @@ impl Exec {
         Self { fake: Some(Arc::new(fake)), stopped: Arc::default() }
     }
 
-    /// Has every step that runs end, and starts none from here on: each is [`ExecError::Stopped`].
+    /// Stops all running steps. Later steps do not start. Both fail with [`ExecError::Stopped`].
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
     }
 
-    /// Runs `step` to its end and returns its output, whatever its status.
+    /// Runs `step` and returns its output. A failed command is no error.
     pub fn capture(&self, step: &Step) -> Result<Captured, ExecError> {
         if let Some(fake) = &self.fake {
             return fake(step);
@@ -307,7 +307,7 @@ impl Exec {
         Ok((status, stdout, String::from_utf8_lossy(&stderr).into_owned()))
     }
 
-    /// Runs `step` and returns its standard output; any other status than 0 is an error.
+    /// Runs `step` and returns its standard output. A status other than 0 is an error.
     pub fn read(&self, step: &Step) -> Result<String, ExecError> {
         let captured = self.capture(step)?;
         if captured.success {
@@ -316,8 +316,8 @@ impl Exec {
         Err(failed(step, captured.status, &captured.stderr))
     }
 
-    /// Runs `step` and returns its standard output, byte by byte; any other status than 0 is an error, and
-    /// so is more output than is kept.
+    /// Runs `step` and returns the bytes of its standard output. A status other than 0 is an error, and so is
+    /// output above the limit.
     pub fn read_bytes(&self, step: &Step) -> Result<Vec<u8>, ExecError> {
         if self.fake.is_some() {
             return self.read(step).map(String::into_bytes);
@@ -333,7 +333,7 @@ impl Exec {
         Ok(stdout)
     }
 
-    /// Runs `step` and writes its standard output to `sink`, whatever its size; any other status than 0 is an error.
+    /// Runs `step` and writes its standard output, of any size, to `sink`. A status other than 0 is an error.
     pub(crate) fn save(&self, step: &Step, sink: &mut dyn io::Write) -> io::Result<()> {
         if self.fake.is_some() {
             return sink.write_all(&self.read_bytes(step).map_err(io::Error::other)?);
@@ -352,8 +352,8 @@ impl Exec {
         written
     }
 
-    /// Runs `step`, handing each line of its output (without the newline) to `on_line` as it
-    /// comes. A line longer than `max_line` bytes is handed over in pieces of that size.
+    /// Runs `step` and calls `on_line` for each line of its output, without the newline, immediately. A line longer
+    /// than `max_line` bytes arrives in pieces of that size.
     pub fn lines(
         &self,
         step: &Step,
@@ -374,8 +374,8 @@ impl Exec {
         Ok(Finished { success: status.success(), status: status.to_string() })
     }
 
-    /// Runs `step` with xtask's own terminal, input and output, and returns its exit status. As in shells, a
-    /// process that a signal ended has status 128 plus the signal's number.
+    /// Runs `step` with xtask's own terminal, input and output, and returns its exit status. As in shells, a signal
+    /// counts as status 128 plus its number.
     pub fn attach(&self, step: &Step) -> Result<u8, ExecError> {
         match &self.fake {
             Some(fake) => fake(step).map(|captured| u8::from(!captured.success)),
@@ -383,7 +383,7 @@ impl Exec {
         }
     }
 
-    /// Starts `step` as a process that outlives xtask, its output going to `log`; returns its id.
+    /// Starts `step` as a process that outlives xtask and writes to `log`. Returns its id.
     pub fn detach(&self, step: &Step, log: &Utf8Path) -> Result<u32, ExecError> {
         match &self.fake {
             Some(fake) => fake(step).map(|_| 0),
@@ -401,12 +401,12 @@ fn failed(step: &Step, status: String, stderr: &str) -> ExecError {
     ExecError::Failed { error: UserError { message, hint: step.hint.clone() }, status, stderr }
 }
 
-/// The largest character boundary of `text` that is not behind `at`.
+/// The last character boundary of `text` at or before `at`.
 fn floor_char(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
 }
 
-/// Which of a command's two outputs a chunk came from.
+/// The stream that a chunk came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -415,7 +415,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// How a command whose lines were handed over ended.
+/// The end of a command whose lines a callback received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// Whether it ended with status 0.

@@ -1,5 +1,5 @@
-//! Progress while jobs run, on stderr: a line per job that moves in a terminal, plain lines
-//! elsewhere (CI, a pipe), nothing with `--quiet`.
+//! Progress of running jobs on stderr: one updated line per job in a terminal, plain lines elsewhere (CI, a
+//! pipe), nothing with `--quiet`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
@@ -10,16 +10,16 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::engine::progress::{Event, short_name};
 
-/// What a job is doing.
+/// The current work of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// The engine builds.
     Build,
-    /// The wheel is read and judged.
+    /// The audit reads the wheel.
     Audit,
-    /// auditwheel puts libraries into the wheel.
+    /// auditwheel copies libraries into the wheel.
     Repair,
-    /// A published wheel is fetched to compare with.
+    /// A published wheel is fetched for the comparison.
     Compare,
     /// The wheel runs in a clean container.
     Smoke,
@@ -47,24 +47,24 @@ impl Stage {
 pub(crate) trait Watch: Sync {
     /// A run of these jobs begins; a terminal shows their lines in this order.
     fn begin(&self, _jobs: &[String]) {}
-    /// A job entered a stage.
+    /// A job begins a stage.
     fn stage(&self, job: &str, stage: Stage);
-    /// The engine reported something for a job.
+    /// An event of the engine for a job.
     fn event(&self, job: &str, event: &Event);
-    /// Something worth a line of its own.
+    /// A message in its own line.
     fn note(&self, text: &str);
-    /// A job ended after so many seconds.
+    /// A job ended after this number of seconds.
     fn ended(&self, job: &str, outcome: &str, seconds: f64);
 }
 
-/// How much is shown.
+/// The amount of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// Nothing.
     Quiet,
     /// Stages and steps.
     Steps,
-    /// Every line that the steps print, too.
+    /// Also every line that the steps print.
     Verbose,
 }
 
@@ -80,9 +80,9 @@ struct Jobs {
     /// Every job of the run, in the order of the plan.
     order: Vec<String>,
     running: BTreeMap<String, JobLine>,
-    /// How many ended.
+    /// Number of jobs that ended.
     ended: usize,
-    /// The last line: how many jobs ended.
+    /// The last line, with the number of jobs that ended.
     total: Option<ProgressBar>,
 }
 
@@ -91,15 +91,15 @@ struct JobLine {
     bar: Option<ProgressBar>,
     stage: Option<Stage>,
     started: BTreeMap<String, Instant>,
-    /// Steps with code of the package that printed a line that is no notice of ours.
+    /// Steps with the package's code that have printed a line other than a notice of our scripts.
     foreign: BTreeSet<String>,
 }
 
 impl JobLine {
     /// A notice of our scripts: a line that begins with `xtask: `.
     ///
-    /// A package can print such lines, too. `build.sh` and `before.sh` print another line before they run code of
-    /// the package, so that only what comes before is ours. `smoke.sh` and `test.sh` have no notices.
+    /// A package can print such lines too. `build.sh` and `before.sh` print another line before they run the package's
+    /// code, so only earlier lines are notices. `smoke.sh` and `test.sh` have none.
     fn notice<'a>(&mut self, step: &str, line: &'a str) -> Option<&'a str> {
         let smoke = ["smoke-run", "/smoke.sh", "test-run", "/test.sh"];
         let smoke = smoke.iter().any(|name| step.contains(name));
@@ -119,7 +119,7 @@ impl Jobs {
         self.running.entry(job.to_owned()).or_default()
     }
 
-    /// The line of a job, which keeps its place among those that run beside it.
+    /// The line of a job. It keeps its position among the concurrent jobs.
     fn bar(&mut self, bars: &MultiProgress, job: &str) -> ProgressBar {
         if let Some(bar) = self.running.get(job).and_then(|line| line.bar.clone()) {
             return bar;
@@ -141,7 +141,7 @@ impl Jobs {
         bar
     }
 
-    /// Brings the last line up to date.
+    /// Updates the last line.
     fn count(&self) {
         if let Some(total) = &self.total {
             let running = self.running.values().filter(|line| line.bar.is_some()).count();
@@ -151,13 +151,13 @@ impl Jobs {
     }
 }
 
-/// A template that is wrong would only cost the layout.
+/// An invalid template would affect only the layout.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 impl Live {
-    /// Progress in as much detail as requested; moving lines only where stderr is a terminal that can move them.
+    /// Progress with the requested amount of output. Lines are updated only in a terminal that supports it.
     pub(crate) fn new(detail: Detail) -> Self {
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let moves = detail == Detail::Steps && std::io::stderr().is_terminal() && !is_dumb;
@@ -172,7 +172,7 @@ impl Live {
         }
     }
 
-    /// Shows what a job is doing: in its line of a terminal, as a further line elsewhere.
+    /// Shows the current work of a job: in its line in a terminal, otherwise in a new line.
     fn show(&self, job: &str, text: &str) {
         let Some(bars) = &self.bars else {
             self.line(&format!("[{job}] {text}"));
@@ -183,7 +183,7 @@ impl Live {
         jobs.count();
     }
 
-    /// A step of the engine: its stage's name is enough for a line that moves.
+    /// Shows a step of the engine. A terminal shows only its stage's name.
     fn step(&self, job: &str, name: &str) {
         let short = short_name(name);
         let stage = self.jobs().line(job).stage.filter(|_| self.bars.is_some());
@@ -272,7 +272,7 @@ impl Watch for Live {
     }
 }
 
-/// Whether BuildKit's step is one of the Dockerfile's (`[stage 2/5] ...`), not its own housekeeping.
+/// Whether BuildKit's step comes from the Dockerfile (`[stage 2/5] ...`) and is not an internal one.
 fn is_step(name: &str) -> bool {
     name.starts_with('[') && !name.starts_with("[internal]")
 }

@@ -37,7 +37,7 @@ fn read(family: Family, value: &Value) -> Result<Facts, RefreshError> {
 }
 
 /// The differences of the copy from a published list, one per line.
-fn told(value: &Value) -> Vec<String> {
+fn difference_lines(value: &Value) -> Vec<String> {
     let theirs = read(Family::Manylinux, value).unwrap();
     let ours = copy(Family::Manylinux, MANYLINUX).unwrap();
     let line = |each: Difference| {
@@ -66,7 +66,7 @@ fn a_new_tag_and_its_additions_are_reported() {
     newer["lib_whitelist"].as_array_mut().unwrap().push("libnew.so.1".into());
     list.as_array_mut().unwrap().push(newer);
     assert_eq!(
-        told(&list),
+        difference_lines(&list),
         [
             "manylinux_2_42 Tag : -[\"manylinux_2_42\"] +[]",
             "manylinux_2_42 Library : -[\"libnew.so.1\"] +[]",
@@ -85,7 +85,7 @@ fn every_kind_of_difference_is_reported() {
     last["lib_whitelist"].as_array_mut().unwrap().retain(|each| each != "libz.so.1");
     last["blacklist"]["libz.so.1"].as_array_mut().unwrap().push("zfree".into());
     assert_eq!(
-        told(&list),
+        difference_lines(&list),
         [
             "manylinux_2_41 Alias : -[\"manylinux2041\"] +[]",
             "manylinux_2_41 Library : -[] +[\"libz.so.1\"]",
@@ -97,7 +97,7 @@ fn every_kind_of_difference_is_reported() {
     );
     let mut older = as_published(Family::Manylinux);
     older.as_array_mut().unwrap().pop();
-    assert_eq!(told(&older)[0], "manylinux_2_41 Tag : -[] +[\"manylinux_2_41\"]");
+    assert_eq!(difference_lines(&older)[0], "manylinux_2_41 Tag : -[] +[\"manylinux_2_41\"]");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_architecture_without_a_later_policy_keeps_its_versions() {
             policy["symbol_versions"].as_object_mut().unwrap().remove("ppc64");
         }
     }
-    assert_eq!(told(&list), Vec::<String>::new());
+    assert_eq!(difference_lines(&list), Vec::<String>::new());
 }
 
 #[test]

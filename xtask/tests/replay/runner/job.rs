@@ -91,7 +91,7 @@ struct Running<'a> {
 }
 
 /// Runs the job `id` for one combination of its matrix.
-pub(crate) fn carry_out(
+pub(crate) fn execute(
     run: &Run<'_>,
     id: &str,
     job: &Job,

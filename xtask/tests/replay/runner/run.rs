@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
         let jobs = BTreeMap::new();
         let mut run =
             Self { hub, machine, event, workflow, artifacts, folder, attempt: 1, jobs, _dir: dir };
-        run.carry_out(&[])?;
+        run.execute(&[])?;
         Ok(Some(run))
     }
 
@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
         self.attempt += 1;
         let keep = |name: &&String| **name != job && !self.workflow.ancestors(name).contains(job);
         let keep: Vec<String> = self.workflow.jobs.keys().filter(keep).cloned().collect();
-        self.carry_out(&keep).unwrap();
+        self.execute(&keep).unwrap();
     }
 
     /// The result of each job, by name.
@@ -139,7 +139,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn carry_out(&mut self, keep: &[String]) -> Result<(), String> {
+    fn execute(&mut self, keep: &[String]) -> Result<(), String> {
         self.check_concurrency()?;
         let order: Vec<String> = self.workflow.order()?.into_iter().map(str::to_owned).collect();
         self.jobs.retain(|name, _| keep.contains(name));
@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
             let strategy = json!({"fail-fast": fail_fast, "job-index": number, "job-total": total});
             contexts.insert("strategy", strategy);
             contexts.insert("matrix", Value::Object(row));
-            let instance = job::carry_out(self, name, job, contexts.clone(), number)?;
+            let instance = job::execute(self, name, job, contexts.clone(), number)?;
             let scope = Scope { contexts: contexts.clone(), ..Scope::default() };
             let goes_on = match &job.continue_on_error {
                 Value::String(text) => truthy(&interpolate(text, &scope)?),

@@ -43,13 +43,13 @@ pub(super) fn find_in_file(context: &mut AuditContext<'_>, depth: Depth) {
 type Read<'a> = dyn FnMut(&str, u64) -> Option<Vec<u8>> + 'a;
 
 fn search(context: &mut AuditContext<'_>, without_limits: bool, read: &mut Read<'_>) {
-    let blamed: Vec<(usize, Vec<String>)> = (0..)
+    let candidates: Vec<(usize, Vec<String>)> = (0..)
         .zip(context.elves())
-        .filter_map(|(index, elf)| Some((index, blamed(context, elf, without_limits)?)))
+        .filter_map(|(index, elf)| Some((index, candidates(context, elf, without_limits)?)))
         .take(MAX_FILES)
         .collect();
     let mut left = MAX_BYTES;
-    for (index, symbols) in blamed {
+    for (index, symbols) in candidates {
         let Some(elf) = context.archive.as_mut().ok().and_then(|all| all.elves.get_mut(index))
         else {
             continue;
@@ -69,7 +69,7 @@ fn search(context: &mut AuditContext<'_>, without_limits: bool, read: &mut Read<
 }
 
 /// The symbols of a file whose callers are wanted. `None` if there are none.
-fn blamed(context: &AuditContext<'_>, elf: &Elf, without_limits: bool) -> Option<Vec<String>> {
+fn candidates(context: &AuditContext<'_>, elf: &Elf, without_limits: bool) -> Option<Vec<String>> {
     let facts = elf.loadable()?;
     if !matches!(elf.arch, Some(Arch::X86_64 | Arch::Aarch64)) {
         return None;

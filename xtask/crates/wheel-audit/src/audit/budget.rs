@@ -23,17 +23,17 @@ const FEATURE: usize = 768;
 /// The remaining budget for the files of one wheel.
 pub(super) struct Budget {
     left: AtomicUsize,
-    is_spent: AtomicBool,
+    is_exceeded: AtomicBool,
 }
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { left: AtomicUsize::new(MOST), is_spent: AtomicBool::new(false) }
+        Self { left: AtomicUsize::new(MOST), is_exceeded: AtomicBool::new(false) }
     }
 
     /// Whether the files exceed the budget.
-    pub(super) fn is_spent(&self) -> bool {
-        self.is_spent.load(Ordering::Relaxed)
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.is_exceeded.load(Ordering::Relaxed)
     }
 
     /// Counts a file. `false` if it exceeds the budget.
@@ -42,9 +42,9 @@ impl Budget {
         let take = |left: usize| left.checked_sub(weight);
         let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         if taken.is_err() {
-            self.is_spent.store(true, Ordering::Relaxed);
+            self.is_exceeded.store(true, Ordering::Relaxed);
         }
-        !self.is_spent()
+        !self.is_exceeded()
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Cell {
 /// The obstacle that decides the state of a wheel on a system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocker {
-    /// The rule whose finding speaks of it: `ELF009`.
+    /// Code of the rule that reports it: `ELF009`.
     pub code: &'static str,
     /// The file in the wheel.
     pub path: String,
@@ -73,7 +73,7 @@ pub struct Blocked {
     pub system: String,
     /// `fails`, `may fail` or `newer processors`.
     pub state: &'static str,
-    /// The rule whose finding speaks of it: `ELF009`.
+    /// Code of the rule that reports it: `ELF009`.
     pub code: Option<&'static str>,
     /// The file in the wheel.
     pub path: Option<String>,
@@ -115,7 +115,7 @@ impl Audit {
             (None, Some(Effect::MayFail)) => cell(State::Unknown, reason),
             (None, Some(Effect::Fails)) => cell(State::Breaks, reason),
             (Some(refusal), None | Some(Effect::OnSome)) => {
-                cell(State::Withheld, format!("{refusal}; nothing in it needs that"))
+                cell(State::Withheld, format!("{refusal}; its files load there"))
             }
             (Some(refusal), Some(_)) => cell(State::Refused, format!("{refusal}; {reason}")),
         };

@@ -249,7 +249,7 @@ pub fn audit_inputs(
 /// Compares each wheel with the most similar one in `like`.
 fn compare_each(wheels: &mut [Audit], like: &[Utf8PathBuf], settings: &Settings) {
     wheels.par_iter_mut().for_each(|audit| {
-        let published = checks::set::like::most_alike(&audit.facts.file, like);
+        let published = checks::set::like::most_similar(&audit.facts.file, like);
         if let (Some(path), Some(published)) = (audit.path.clone(), published) {
             audit.compare(&path, &published, settings);
         }

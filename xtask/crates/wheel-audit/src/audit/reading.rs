@@ -45,7 +45,7 @@ pub(super) enum Found {
     /// An ELF file: its facts, or the reason why it is unreadable.
     Elf(Box<Elf>),
     /// An ELF file of a wheel that exceeds the memory budget.
-    Unjudged,
+    Unchecked,
     /// Any other file.
     Other,
     /// An unreadable member, with the reason.
@@ -95,13 +95,13 @@ pub(super) fn contents(
         let members = files.par_iter().map_init(|| archive.share(), |own, &index| read(own, index));
         members.collect::<Result<_, _>>()?
     };
-    let is_elf = |member: &Member| matches!(member.found, Found::Elf(_) | Found::Unjudged);
+    let is_elf = |member: &Member| matches!(member.found, Found::Elf(_) | Found::Unchecked);
     let first = members.iter().position(is_elf).and_then(|at| files.get(at)).copied();
     let count = members.iter().filter(|member| is_elf(member)).count();
     for (index, member) in files.into_iter().zip(members) {
         contents.add(entries[index].name.clone(), member);
     }
-    if let Some(first) = first.filter(|_| budget.is_spent()) {
+    if let Some(first) = first.filter(|_| budget.is_exceeded()) {
         contents.elves = vec![budget::too_much(entries[first].name.clone(), count)];
     }
     bundled::leave_out(&mut contents.elves);
@@ -140,7 +140,7 @@ impl Contents {
                 }
                 self.elves.push(*elf);
             }
-            Found::Unjudged | Found::Other => {}
+            Found::Unchecked | Found::Other => {}
         }
         if let Some(digest) = member.digest {
             self.digests.insert(path, digest);
@@ -169,13 +169,13 @@ fn member(
             Ok(_) | Err(_) => {}
         }
     }
-    let mut pass = FirstPass::new(&entry, depth, budget.is_spent());
+    let mut pass = FirstPass::new(&entry, depth, budget.is_exceeded());
     let result = archive.stream_until(index, &mut |piece| pass.feed(piece));
     let whole = !pass.stopped;
     match result.and_then(|()| pass.finish(archive, index)) {
         Ok((digest, mut found)) => {
             if matches!(&found, Found::Elf(elf) if !budget.charge(elf)) {
-                found = Found::Unjudged;
+                found = Found::Unchecked;
             }
             Ok(Member { digest: digest.filter(|_| whole), found })
         }
@@ -191,7 +191,7 @@ struct FirstPass {
     hash: Option<Sha256>,
     keep: Keep,
     /// The memory budget is exceeded, so ELF files are skipped.
-    is_spent: bool,
+    is_exceeded: bool,
     /// Reading stopped early, because no more of the member is needed.
     stopped: bool,
 }
@@ -207,13 +207,13 @@ enum Keep {
     LongPython,
     Elf(Box<RegionBuffer>),
     /// An ELF file that is read in parts.
-    Unjudged,
+    Unchecked,
     /// An ELF file that is in memory as a whole.
-    Judged(Box<ReadElf>),
+    Checked(Box<ReadElf>),
 }
 
 impl FirstPass {
-    fn new(entry: &Entry, depth: Depth, is_spent: bool) -> Self {
+    fn new(entry: &Entry, depth: Depth, is_exceeded: bool) -> Self {
         // Skip a larger one: no check depends on it.
         let is_sbom = depth != Depth::Floor && entry.size <= MAX_SBOM && is_sbom(&entry.name);
         let keep = if is_sbom || wants_text(&entry.name) {
@@ -224,7 +224,7 @@ impl FirstPass {
             Keep::Undecided(Vec::new())
         };
         let hash = (depth != Depth::Floor).then(Sha256::new);
-        Self { depth, size: entry.size, hash, keep, is_spent, stopped: false }
+        Self { depth, size: entry.size, hash, keep, is_exceeded, stopped: false }
     }
 
     fn feed(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
@@ -234,8 +234,8 @@ impl FirstPass {
         match &mut self.keep {
             Keep::Undecided(start) if start.is_empty() && piece.len() >= 4 => {
                 self.keep = match &piece {
-                    Piece::Whole(bytes) if is_elf(bytes) && !self.is_spent => {
-                        Keep::Judged(Box::new(whole_elf(bytes, self.depth)))
+                    Piece::Whole(bytes) if is_elf(bytes) && !self.is_exceeded => {
+                        Keep::Checked(Box::new(whole_elf(bytes, self.depth)))
                     }
                     piece => self.decide(piece),
                 };
@@ -256,14 +256,17 @@ impl FirstPass {
             }
             Keep::Python(code) => code.extend_from_slice(&piece),
             Keep::Elf(buffer) => buffer.feed(&piece),
-            Keep::Nothing | Keep::TooLong | Keep::LongPython | Keep::Unjudged | Keep::Judged(_) => {
-            }
+            Keep::Nothing
+            | Keep::TooLong
+            | Keep::LongPython
+            | Keep::Unchecked
+            | Keep::Checked(_) => {}
         }
         if self.depth != Depth::Floor {
             return ControlFlow::Continue(());
         }
         let has_enough = match &self.keep {
-            Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => true,
+            Keep::Nothing | Keep::TooLong | Keep::Unchecked | Keep::Checked(_) => true,
             Keep::Elf(buffer) => buffer.is_done(),
             Keep::Undecided(_) | Keep::Text(_) | Keep::Python(_) | Keep::LongPython => false,
         };
@@ -272,8 +275,8 @@ impl FirstPass {
     }
 
     fn decide(&self, start: &[u8]) -> Keep {
-        if is_elf(start) && self.is_spent {
-            Keep::Unjudged
+        if is_elf(start) && self.is_exceeded {
+            Keep::Unchecked
         } else if is_elf(start) {
             let mut buffer = RegionBuffer::new(self.size, MAX_WHOLE_ELF);
             buffer.feed(start);
@@ -301,8 +304,8 @@ impl FirstPass {
             Keep::Python(code) if preload::loads(&code) => Found::Loads(Some(code)),
             Keep::Undecided(_) | Keep::Nothing | Keep::Python(_) => Found::Other,
             Keep::LongPython => Found::Loads(None),
-            Keep::Unjudged => Found::Unjudged,
-            Keep::Judged(read) => elf(*read),
+            Keep::Unchecked => Found::Unchecked,
+            Keep::Checked(read) => elf(*read),
             Keep::Elf(buffer) => {
                 let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {
                     archive.stream_until(index, &mut |piece| take(&piece))

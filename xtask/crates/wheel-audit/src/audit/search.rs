@@ -68,7 +68,7 @@ pub(super) fn needed_place(path: &str, needed: &str) -> Option<String> {
 }
 
 /// The wheel's top-level names in `site-packages`.
-pub(super) fn tops(contents: Option<&Contents>) -> BTreeSet<String> {
+pub(super) fn top_level_names(contents: Option<&Contents>) -> BTreeSet<String> {
     let files = contents.into_iter().flat_map(|contents| contents.digests.keys());
     let top = |path: &String| {
         let path = installed(path);

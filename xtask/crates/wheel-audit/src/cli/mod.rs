@@ -64,7 +64,7 @@ pub fn main() -> ExitCode {
     let run = || {
         let cli: Cli = parse()?;
         report::set_color(cli.color.color);
-        carry_out(cli.command)
+        execute(cli.command)
     };
     run().unwrap_or_else(|error| {
         report::error(error.as_ref());
@@ -72,7 +72,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Verify(args) => {
             verify(&args, inputs(&args.paths, HINT)?, Settings::default(), Vec::new())
@@ -85,11 +85,14 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Position of the global options in `--help`: after the options of the command.
+pub const GLOBAL_ORDER: usize = 900;
+
 /// The common option of both programs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ColorArgs {
     /// Color the output; `NO_COLOR` and `CLICOLOR_FORCE` count for `auto`
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, display_order = GLOBAL_ORDER)]
     pub color: ColorChoice,
 }
 

@@ -222,16 +222,16 @@ impl<'a> Image<'a> {
     pub(super) fn at(&self, address: u64, what: &'static str) -> Result<&'a [u8], ElfError> {
         let outside = ElfError::Outside { what, address };
         let (start, size) = self.place(address).ok_or(outside.clone())?;
-        let bytes = self.at_hand(address).unwrap_or_default();
-        let at_hand = bytes.len() as u64;
-        if at_hand < size {
-            self.want(start + at_hand, MORE.min(size - at_hand));
+        let bytes = self.available(address).unwrap_or_default();
+        let available = bytes.len() as u64;
+        if available < size {
+            self.want(start + available, MORE.min(size - available));
         }
         if bytes.is_empty() { Err(outside) } else { Ok(bytes) }
     }
 
     /// The bytes in memory from a virtual address to the end of its segment in the file.
-    pub(crate) fn at_hand(&self, address: u64) -> Option<&'a [u8]> {
+    pub(crate) fn available(&self, address: u64) -> Option<&'a [u8]> {
         let (start, size) = self.place(address)?;
         let run = self.source.run(start);
         Some(usize::try_from(size).ok().and_then(|size| run.get(..size)).unwrap_or(run))
@@ -262,7 +262,7 @@ impl<'a> Image<'a> {
     ) -> Result<String, ElfError> {
         let outside = || ElfError::Outside { what, address };
         let (start, size) = self.place(address).ok_or_else(outside)?;
-        let run = self.at_hand(address).unwrap_or_default();
+        let run = self.available(address).unwrap_or_default();
         if let Some(bytes) = terminated(run, limit) {
             return Ok(String::from_utf8_lossy(bytes).into_owned());
         }

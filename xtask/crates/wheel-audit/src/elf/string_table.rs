@@ -23,7 +23,7 @@ pub(crate) struct FilteredStrings {
     names: Vec<(u32, u32)>,
     text: Vec<u8>,
     /// The number of requested names.
-    asked: usize,
+    requested: usize,
     is_full: bool,
 }
 
@@ -34,8 +34,8 @@ impl FilteredStrings {
     }
 
     /// The number of symbols with requested names.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked
+    pub(crate) fn requested(&self) -> usize {
+        self.requested
     }
 
     /// Whether names exceeded the limit.
@@ -83,12 +83,12 @@ pub(crate) struct StringTableFilter {
 impl StringTableFilter {
     /// Searches for the names at these offsets of a table in the file.
     pub(crate) fn new(table: Range<u64>, mut starts: Vec<(u32, bool)>) -> Self {
-        let asked = starts.len();
+        let requested = starts.len();
         // Of two at the same offset, the required one counts.
         starts.sort_unstable_by_key(|&(start, is_wanted)| (start, !is_wanted));
         starts.dedup_by_key(|each| each.0);
         let (at, found) =
-            (table.start, FilteredStrings { table, asked, ..FilteredStrings::default() });
+            (table.start, FilteredStrings { table, requested, ..FilteredStrings::default() });
         Self { starts, next: 0, at, carry: Vec::new(), spare: MAX_SPARE, found }
     }
 
@@ -189,8 +189,8 @@ mod tests {
             for (start, _) in starts {
                 let name = &table[start as usize..];
                 let name = &name[..=name.iter().position(|&byte| byte == 0).unwrap_or(0)];
-                let at_hand = found.at(before as u64 + u64::from(start));
-                prop_assert!(at_hand.starts_with(name), "{:?} {:?}", name, at_hand);
+                let available = found.at(before as u64 + u64::from(start));
+                prop_assert!(available.starts_with(name), "{:?} {:?}", name, available);
             }
         }
     }

@@ -142,7 +142,7 @@ fn request_names_early(
     if !dynamic.has_many_strings() || names.filtered.is_some() {
         return None;
     }
-    let part = |address: u64, length: usize| image.at_hand(address)?.get(..length);
+    let part = |address: u64, length: usize| image.available(address)?.get(..length);
     let length = usize::try_from(dynamic.symbol_bytes()?).ok()?;
     let table = part(dynamic.get(DT_SYMTAB)?, length)?;
     let versions = match dynamic.get(DT_VERSYM) {
@@ -193,9 +193,9 @@ impl<'a> Names<'a> {
     fn of(image: &Image<'a>, dynamic: &Dynamic, symbols: u64) -> Self {
         let address = dynamic.get(DT_STRTAB).unwrap_or(0);
         let filtered =
-            image.filtered(address).filter(|filtered| filtered.asked() as u64 + 1 >= symbols);
+            image.filtered(address).filter(|filtered| filtered.requested() as u64 + 1 >= symbols);
         let is_large = dynamic.has_many_strings();
-        let bytes = if is_large { image.at_hand(address) } else { image.at(address, NAMES).ok() };
+        let bytes = if is_large { image.available(address) } else { image.at(address, NAMES).ok() };
         let (bytes, place) = (bytes.unwrap_or_default(), image.mapped(address).unwrap_or_default());
         let size = dynamic.get(DT_STRSZ).unwrap_or(0).min(place.end - place.start);
         let is_awaited = !is_large && (bytes.len() as u64) < size;

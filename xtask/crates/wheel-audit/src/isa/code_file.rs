@@ -74,7 +74,7 @@ impl<'a> CodeFile<'a> {
     pub(super) fn rest(&self, address: u64) -> Option<Range<u64>> {
         let part = self.image.mapped(address)?;
         let left = part.end - part.start;
-        let is_at_hand = self.image.at_hand(address)?.len() as u64 >= left;
+        let is_at_hand = self.image.available(address)?.len() as u64 >= left;
         let section = self.sections.iter().find(|each| each.sh_addr == address && !is_at_hand);
         Some(part.start..part.start + section.map_or(left, |each| each.sh_size.min(left)))
     }

@@ -213,10 +213,11 @@ impl fmt::Display for Level {
         let (name, base, _) = named.unwrap_or(("", FeatureSet::EMPTY, FeatureSet::EMPTY));
         let rest = self.features.without(base);
         // Omit features that another feature implies.
-        let said = |each: &Feature| {
-            !IMPLIES.iter().any(|(of, brings)| self.has(*of) && brings.contains(each))
+        let is_named = |each: &Feature| {
+            !IMPLIES.iter().any(|(of, implied)| self.has(*of) && implied.contains(each))
         };
-        let extra: String = rest.iter().filter(said).flat_map(|each| ["+", each.name()]).collect();
+        let extra: String =
+            rest.iter().filter(is_named).flat_map(|each| ["+", each.name()]).collect();
         f.pad(&format!("{name}{extra}"))
     }
 }

@@ -27,12 +27,13 @@ pub fn installs(tag: PlatformTag, libc: Libc, arch: Arch) -> bool {
         (PlatformTag::Any | PlatformTag::Linux(_), _) => true,
         (_, Libc::Glibc(own)) => {
             let oldest = FILE.machines.get(&arch).copied().unwrap_or(FILE.oldest);
-            let is_taken =
-                |asked: LibcVersion| asked.major == own.major && (oldest..=own).contains(&asked);
+            let is_taken = |required: LibcVersion| {
+                required.major == own.major && (oldest..=own).contains(&required)
+            };
             tag.glibc().is_some_and(is_taken)
         }
         (_, Libc::Musl(own)) => {
-            tag.musl().is_some_and(|asked| asked.major == own.major && asked <= own)
+            tag.musl().is_some_and(|required| required.major == own.major && required <= own)
         }
     }
 }

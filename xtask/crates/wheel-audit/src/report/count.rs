@@ -23,7 +23,7 @@ pub struct Count {
     done: AtomicU64,
     started: Instant,
     /// Time of the last line, in milliseconds after the start; 0 before the first one.
-    said: AtomicU64,
+    printed: AtomicU64,
     quiet: bool,
 }
 
@@ -35,7 +35,7 @@ impl Count {
             total: total as u64,
             done: AtomicU64::new(0),
             started: Instant::now(),
-            said: AtomicU64::new(0),
+            printed: AtomicU64::new(0),
             quiet,
         }
     }
@@ -48,12 +48,15 @@ impl Count {
             return;
         }
         let now = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-        let said = self.said.load(Ordering::Relaxed);
+        let printed = self.printed.load(Ordering::Relaxed);
         let pause = if self.terminal { FRAME } else { LINES };
-        let is_due = said == 0 || now >= said + pause;
+        let is_due = printed == 0 || now >= printed + pause;
         // Of several threads, one prints.
         if !is_due
-            || self.said.compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+            || self
+                .printed
+                .compare_exchange(printed, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_err()
         {
             return;
         }
@@ -68,7 +71,7 @@ impl Count {
 
     /// Removes the line.
     pub fn finish(&self) {
-        if self.terminal && self.said.load(Ordering::Relaxed) > 0 {
+        if self.terminal && self.printed.load(Ordering::Relaxed) > 0 {
             let _ = write!(std::io::stderr().lock(), "{CLEAR}");
         }
     }

@@ -135,7 +135,7 @@ pub fn error(error: &(dyn std::error::Error + 'static)) {
     let mut causes = chain.map(|cause| {
         let text = cause.to_string();
         // Errors of the system have one line, unless a path in it has more. Our own have several.
-        let systems = cause.downcast_ref().is_some_and(is_systems);
+        let systems = cause.downcast_ref().is_some_and(is_system_error);
         if systems { summary::visible(&text) } else { text }
     });
     let mut text = format!("error: {}", causes.next().unwrap_or_default());
@@ -176,7 +176,7 @@ pub fn hint(text: &str) {
 
 /// Whether an error comes from the system, with or without the path that `fs_err` adds. The system has no errors of
 /// the kind `Other` (std, `io::ErrorKind`).
-fn is_systems(error: &std::io::Error) -> bool {
+fn is_system_error(error: &std::io::Error) -> bool {
     error.kind() != std::io::ErrorKind::Other
 }
 
@@ -186,8 +186,8 @@ mod tests {
 
     #[test]
     fn only_errors_of_the_system_are_escaped_whole() {
-        assert!(fs_err::read("/no/such\nfile").is_err_and(|error| is_systems(&error)));
-        assert!(is_systems(&std::io::Error::from_raw_os_error(2)));
-        assert!(!is_systems(&std::io::Error::other("what happened")));
+        assert!(fs_err::read("/no/such\nfile").is_err_and(|error| is_system_error(&error)));
+        assert!(is_system_error(&std::io::Error::from_raw_os_error(2)));
+        assert!(!is_system_error(&std::io::Error::other("what happened")));
     }
 }

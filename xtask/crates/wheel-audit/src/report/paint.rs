@@ -23,8 +23,10 @@ pub const HELP_STYLES: Styles = Styles::plain()
     .valid(HINT);
 
 /// What a line can begin with; a colon or the code of a rule follows.
-const LABELS: [(&str, Style); 4] =
-    [("error", ERROR), ("warning", WARNING), ("hint", HINT), ("help", HINT)];
+const LABELS: [(&str, Style); 3] = [("error", ERROR), ("warning", WARNING), ("hint", HINT)];
+
+/// Maximum number of words in a job's name: target with architecture, and interpreter.
+const JOB_WORDS: usize = 2;
 
 /// What a cell of a table can consist of.
 const CELLS: [(&str, Style); 6] = [
@@ -48,12 +50,14 @@ fn line(line: &str) -> String {
         return line.to_owned();
     }
     let mut painted = indent.to_owned();
-    let label = LABELS.iter().find_map(|(word, style)| {
-        let after = rest.strip_prefix(word)?;
-        let colon = usize::from(after.starts_with(':'));
-        let has_code = after.strip_prefix(' ').is_some_and(|it| is_code(first_word(it)));
-        (colon == 1 || has_code).then(|| (rest.split_at(word.len() + colon), *style))
-    });
+    let rest = match after_job(rest) {
+        Some((job, rest)) => {
+            painted.push_str(&styled(job, NAME));
+            rest
+        }
+        None => rest,
+    };
+    let label = label(rest);
     let job = || {
         let end = rest.starts_with('[').then(|| rest.find("] "))??;
         Some((rest.split_at(end + 1), NAME))
@@ -71,6 +75,25 @@ fn line(line: &str) -> String {
         cells(rest)
     });
     painted
+}
+
+/// The label at the start of a line, apart from the rest of it.
+fn label(line: &str) -> Option<((&str, &str), Style)> {
+    LABELS.iter().find_map(|(word, style)| {
+        let after = line.strip_prefix(word)?;
+        let colon = usize::from(after.starts_with(':'));
+        let has_code = after.strip_prefix(' ').is_some_and(|it| is_code(first_word(it)));
+        (colon == 1 || has_code).then(|| (line.split_at(word.len() + colon), *style))
+    })
+}
+
+/// The line of a job, `debian12-amd64 cp311: warning: ...`, in two: the job with its colon, and the labelled rest.
+fn after_job(line: &str) -> Option<(&str, &str)> {
+    let (job, rest) = line.split_at(line.find(": ")? + 1);
+    let (space, rest) = rest.split_at(1);
+    let is_job = !job.contains(['`', '"']) && job.split(' ').count() <= JOB_WORDS;
+    (is_job && label(job).is_none() && label(rest).is_some())
+        .then(|| (&line[..job.len() + space.len()], rest))
 }
 
 /// A row of a table: the words of severity that fill a cell, else the names in it.
@@ -143,6 +166,10 @@ mod tests {
         );
         assert_eq!(paint("[a b] it"), format!("{} it", bold("[a b]")));
         assert_eq!(paint("a  fail  b"), format!("a  {}  b", red("fail")));
+        let job = "debian12-amd64 cp311: ";
+        let yellow = styled("warning:", WARNING);
+        assert_eq!(paint(&format!("{job}warning: a")), format!("{}{yellow} a", bold(job)));
+        assert_eq!(paint("a `b: warning: c"), "a `b: warning: c");
         for text in ["errors happen", "  | error: `x`", "it may fail", "an `open end", "A1 ELF0031"]
         {
             assert_eq!(paint(text), text);

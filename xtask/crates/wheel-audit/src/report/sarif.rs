@@ -208,9 +208,9 @@ mod tests {
         assert_eq!(stack["level"], level(own), "that of its rule");
         assert!(floor.get("suppressions").is_none());
         assert_eq!(run["invocations"][0]["executionSuccessful"], false);
-        let said =
+        let text =
             run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"].as_str();
-        assert!(said.unwrap().contains("gone.whl"));
+        assert!(text.unwrap().contains("gone.whl"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::policy::{Floor, PlatformTag, distributions, other_system};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// Wheels and files that could be read.
-    pub(super) judged: usize,
+    pub(super) checked: usize,
     pub(super) good: usize,
     /// Errors about several files, or about a missing one.
     pub(super) errors_beside: usize,
@@ -28,7 +28,7 @@ impl Tally {
         let all: Vec<&Finding> = findings(report).map(|(_, finding)| finding).collect();
         let count = |severity| all.iter().filter(|finding| finding.severity == severity).count();
         Self {
-            judged: good.len() + failed.len(),
+            checked: good.len() + failed.len(),
             good: good.len(),
             errors_beside: report
                 .findings
@@ -45,7 +45,7 @@ impl Tally {
 
     /// "3 files: 2 good, 1 with errors; 2 errors (1 about the set of files), 4 warnings, 2 notes"
     pub(super) fn line(&self) -> String {
-        let failed = self.judged - self.good;
+        let failed = self.checked - self.good;
         let unread = match self.unread {
             0 => String::new(),
             count => format!(", {count} unread"),
@@ -60,7 +60,7 @@ impl Tally {
         };
         format!(
             "{}: {} good, {failed} with errors{unread}; {}{beside}, {}, {}{ignored}",
-            count(self.judged + self.unread, "file"),
+            count(self.checked + self.unread, "file"),
             self.good,
             count(self.errors, "error"),
             count(self.warnings, "warning"),

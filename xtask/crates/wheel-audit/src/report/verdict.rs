@@ -192,7 +192,7 @@ fn rule(group: &Group<'_>, lines: &mut Vec<String>) {
         match item.reason {
             Some(reason) => lines.push(format!("    set in wheels.toml: {}", visible(reason))),
             None if group.help().is_none() => {
-                lines.push(format!("    help: {}", visible(item.help)));
+                lines.push(format!("    hint: {}", visible(item.help)));
             }
             None => {}
         }
@@ -202,7 +202,7 @@ fn rule(group: &Group<'_>, lines: &mut Vec<String>) {
         lines.push(format!("  and {}; `--json` has them all", count(left, "more message")));
     }
     if let Some(help) = group.help() {
-        lines.push(format!("  help: {}", visible(help)));
+        lines.push(format!("  hint: {}", visible(help)));
     }
 }
 
@@ -273,11 +273,11 @@ mod tests {
         error ELF001 unjudged
           cannot be checked: it is neither a wheel nor an ELF file
             /at/libbad.so: /at/libbad.so
-          help: build the file again; its headers or dynamic tables are damaged
+          hint: build the file again; its headers or dynamic tables are damaged
         error ELF003 floor-above-promise
           needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`, which `manylinux_2_28_x86_64` does not promise
             other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl: _pkg.cpython-312-x86_64-linux-gnu.so
-          help: build on a system with glibc before 2.38: newer headers redirect the strtol and scanf families to `__isoc23_*`, in C++ always
+          hint: build on a system with glibc before 2.38: newer headers redirect the strtol and scanf families to `__isoc23_*`, in C++ always
 
         other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl
           installs and does not load on Debian 11, Debian 12, Ubuntu 20.04, Ubuntu 22.04, Enterprise Linux 8, Enterprise Linux 9, Amazon Linux 2023
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn one_message_about_many_files_is_told_once() {
+    fn one_message_about_many_files_appears_once() {
         let (_, mut report) = sample(Depth::Floor);
         let bad = report.wheels.iter().find(|wheel| wheel.facts.file.starts_with("other")).unwrap();
         let mut bad = bad.clone();

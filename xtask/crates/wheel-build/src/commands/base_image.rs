@@ -54,7 +54,7 @@ struct MakeArgs {
     base: BasePolicy,
     #[command(flatten)]
     engine: BuildArgs,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
     /// Show the output of build steps
@@ -73,7 +73,7 @@ struct PushArgs {
 
 #[derive(Debug, clap::Args)]
 struct ListArgs {
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -39,7 +39,7 @@ pub(crate) enum BinfmtCommand {
         /// Architectures [default: all]
         #[arg(value_name = "ARCH", value_parser = arch)]
         arches: Vec<&'static Arch>,
-        /// Report as JSON on stdout
+        /// Print the report as JSON
         #[arg(long)]
         json: bool,
     },
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &BinfmtArgs, exec: &Exec, file: &ConfigFile) -> anyhow::
                 }
             }
             let plan = binfmt::uninstall(&machine, &facts(), &status);
-            setup::carry_out(&plan, exec, "nothing to remove", *dry_run)?;
+            setup::execute(&plan, exec, "nothing to remove", *dry_run)?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -127,7 +127,7 @@ fn install(
         report::note(&line(row));
     }
     let plan = binfmt::install(exec, machine, facts, &before, method)?;
-    if !setup::carry_out(&plan, exec, "nothing to install", dry_run)? {
+    if !setup::execute(&plan, exec, "nothing to install", dry_run)? {
         return Ok(ExitCode::SUCCESS);
     }
     let after = binfmt::examine(exec, machine, arches)?;

@@ -17,7 +17,7 @@ pub(crate) struct BuildInfoArgs {
     /// Base images or target names, and platforms, e.g. `debian:12 linux/arm64` [default platform: this machine's]
     #[arg(value_name = "TARGET|PLATFORM", required = true)]
     pub words: Vec<String>,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
     /// Choose how to obtain base images
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &BuildInfoArgs, file: &ConfigFile) -> anyhow::Result<Exi
     let config = workspace.config()?;
     let native = native_platform();
     let request = plan::parse_words(&config, &args.words, false, &[], &native)?;
-    // BaseImageRun a base image needs a folder that two runs must not share.
+    // Obtaining a base image uses a folder that two runs must not share.
     let _lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));
     })?;

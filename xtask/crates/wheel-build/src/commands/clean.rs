@@ -60,7 +60,7 @@ pub(crate) struct CleanArgs {
     /// Include what all checkouts share: images and build cache
     #[arg(long)]
     pub everywhere: bool,
-    /// Print what would be removed without removing it
+    /// Print the list without removing anything
     #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]
@@ -290,7 +290,7 @@ fn step_lines<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<(String, u64)
         steps.into_iter().partition(|(_, _, bytes)| *bytes < SMALL);
     let line = |(what, times, bytes): (&str, u32, u64)| {
         let times = if times > 1 { format!(", {times} times") } else { String::new() };
-        (format!("build cache{times}: {} ({})", brief(what), file_size(bytes)), bytes)
+        (format!("build cache{times}: {} ({})", shorten(what), file_size(bytes)), bytes)
     };
     let mut lines: Vec<_> = large.into_iter().map(line).collect();
     if !small.is_empty() {
@@ -302,7 +302,7 @@ fn step_lines<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<(String, u64)
 }
 
 /// Shortens a description to one line.
-fn brief(what: &str) -> String {
+fn shorten(what: &str) -> String {
     let text = what.split_whitespace().collect::<Vec<_>>().join(" ");
     // The name of a cache mount comes last, after its step.
     let (step, id) = text.split_once(" with id ").unwrap_or((&text, ""));

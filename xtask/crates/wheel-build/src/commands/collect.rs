@@ -34,10 +34,10 @@ pub(crate) struct CollectArgs {
     /// Report changes since the release in this folder (see `last-release`)
     #[arg(long, value_name = "FOLDER")]
     pub against: Option<Utf8PathBuf>,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// Report as Markdown on stdout, for a job summary
+    /// Print the report as Markdown, for a job summary
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
     /// Fail at once if another run holds the lock of `dist/`
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
 /// Report of `verify` on `dist/`.
 fn verify(config: &Config, workspace: &Workspace) -> anyhow::Result<Report> {
     let mut inputs = Inputs::find(std::slice::from_ref(&workspace.dist))?;
-    inputs.requested = Some(pipeline::asked(config));
+    inputs.requested = Some(pipeline::requested(config));
     let isa = config.check.isa.values().copied().collect();
     let expectations = Expectations { isa, ..Expectations::default() };
     let settings = pipeline::settings(config)?;

@@ -10,7 +10,7 @@ use wheel_audit::report;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DoctorArgs {
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }

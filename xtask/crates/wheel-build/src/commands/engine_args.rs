@@ -37,7 +37,7 @@ pub(crate) struct EngineArgs {
 pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Network of build steps [default: the engine's own]
+    /// Use this network for build steps [default: the engine's own]
     #[arg(long, value_enum)]
     pub network: Option<Network>,
     /// Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`. Each job

@@ -1,4 +1,4 @@
-//! The examples and the exit status that `--help` shows below the options of a command.
+//! The examples and exit statuses below the options of a command in `--help`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ const TEXT: &str = include_str!("examples.toml");
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Notes {
-    /// What each status means, where it is not the common meaning.
+    /// The meaning of each status, if it differs from the common one.
     status: Option<String>,
     /// A comment and the words after `cargo xtask`.
     examples: Vec<[String; 2]>,

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &IndexArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
 /// without a smoke test from `wheels`.
 fn is_publishable(config: &Config, store: &Store, wheels: &mut Vec<Wheel>) -> anyhow::Result<bool> {
     let mut inputs = Inputs::find(&[store.dist().to_owned()])?;
-    inputs.requested = Some(pipeline::asked(config));
+    inputs.requested = Some(pipeline::requested(config));
     let isa = config.check.isa.values().copied().collect();
     let expectations = Expectations { isa, ..Expectations::default() };
     let settings = Settings { publish: true, ..pipeline::settings(config)? };

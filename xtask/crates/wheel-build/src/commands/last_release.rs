@@ -42,7 +42,7 @@ pub(crate) fn run(args: &LastReleaseArgs, file: &ConfigFile) -> anyhow::Result<E
     match got {
         Ok(Some(tag)) => report::prose(&format!("the files of `{tag}` are in {}", args.folder)),
         Ok(None) => report::data("no earlier release"),
-        Err(error) if interrupt::asked() => return Err(error),
+        Err(error) if interrupt::received() => return Err(error),
         Err(error) => {
             let stderr = error.downcast_ref::<ExecError>().map(ExecError::stderr);
             let why =

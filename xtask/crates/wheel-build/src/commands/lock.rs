@@ -37,13 +37,13 @@ pub(crate) struct LockArgs {
     /// Exit with 1 if a job has no entry or an entry no job; build nothing
     #[arg(long, conflicts_with = "upgrade")]
     check: bool,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
     /// Install and start missing programs first, as `cargo xtask setup` does
     #[arg(long)]
     setup: bool,
-    /// Maximum number of concurrent jobs [default: as many as cores and memory allow]
+    /// Limit the number of concurrent jobs [default: as many as cores and memory allow]
     #[arg(long, value_name = "N", value_parser = wheels::jobs)]
     jobs: Option<usize>,
     /// Choose how to obtain base images

@@ -13,7 +13,7 @@ pub(crate) struct MatrixArgs {
     /// Targets and platforms, as for `wheels` [default: those of `[ci]` in wheels.toml]
     #[arg(value_name = "TARGET|PLATFORM")]
     pub words: Vec<String>,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long, conflicts_with = "github")]
     pub json: bool,
     /// Print one line for a workflow: `cargo xtask matrix --github >> "$GITHUB_OUTPUT"`

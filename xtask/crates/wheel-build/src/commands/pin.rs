@@ -31,10 +31,10 @@ pub(crate) struct PinArgs {
     /// Change nothing; exit with 1 if a digest is missing or outdated
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
-    /// Print what would be written without writing it
+    /// Print the digests without writing them
     #[arg(long)]
     pub dry_run: bool,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -110,7 +110,7 @@ pub(crate) fn run(args: &PinArgs, file: &ConfigFile) -> anyhow::Result<ExitCode>
     } else {
         report::text(&table(&rows, report::width()));
         report::note(&closing(&rows, mode, &written));
-        if let Some(text) = silence(&rows) {
+        if let Some(text) = unreachable_reasons(&rows) {
             report::note(&format!("\n{text}"));
             report::hint("`cargo xtask doctor` shows whether a registry answers");
         } else if mode == Mode::Check && rows.iter().any(is_new) {
@@ -285,7 +285,7 @@ fn table(rows: &[Row], width: usize) -> String {
             State::Refused => {
                 format!("not found: {}", row.error.as_deref().unwrap_or_default())
             }
-            // Many rows have the same reason, which `silence` prints once.
+            // Many rows have the same reason, which `unreachable_reasons` prints once.
             State::Silent => "no answer".to_owned(),
         };
         let folder = folder.unwrap_or_else(|| row.target.clone());
@@ -297,7 +297,7 @@ fn table(rows: &[Row], width: usize) -> String {
 }
 
 /// Why registries did not answer, each reason once.
-fn silence(rows: &[Row]) -> Option<String> {
+fn unreachable_reasons(rows: &[Row]) -> Option<String> {
     let silent = rows.iter().filter(|row| row.state == State::Silent);
     let reasons: BTreeSet<&str> =
         silent.filter_map(|row| row.error.as_deref()).map(reason).collect();
@@ -363,10 +363,13 @@ mod tests {
         };
         let mut all = silent("debian");
         all.extend(silent("ubuntu"));
-        let text = silence(&all).unwrap();
+        let text = unreachable_reasons(&all).unwrap();
         assert_eq!(text.matches("no such host").count(), 1, "{text}");
         assert!(text.contains("dial tcp"), "{text}");
-        assert_eq!(silence(&rows(&debian(None), &Err(Unknown::Refused("no".to_owned())))), None);
+        assert_eq!(
+            unreachable_reasons(&rows(&debian(None), &Err(Unknown::Refused("no".to_owned())))),
+            None
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) struct PlanArgs {
     /// What to show; without targets, everything in wheels.toml.
     #[command(flatten)]
     selection: Selection,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }

@@ -54,7 +54,7 @@ pub(crate) fn completions(args: &CompletionsArgs, command: &Command) -> anyhow::
 /// Writes a page for `command` and each of its subcommands.
 ///
 /// # Errors
-/// When a page cannot be written.
+/// If a page cannot be written.
 pub(crate) fn man(args: &ManArgs, command: Command) -> anyhow::Result<ExitCode> {
     fs_err::create_dir_all(&args.folder)?;
     clap_mangen::generate_to(command.name(PROGRAM), &args.folder)?;

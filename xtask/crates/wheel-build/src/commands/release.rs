@@ -23,8 +23,8 @@ use wheel_audit::report;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct NotesArgs {
-    /// Git reference, as for `release`. If its tag does not match the wheels' version, the notes state that nothing
-    /// is released
+    /// Print notes for this git reference, as for `release`. If its tag does not match the wheels' version, the notes
+    /// state that nothing is released
     #[arg(long = "for", value_name = "REF")]
     pub reference: Option<String>,
 }
@@ -34,15 +34,13 @@ pub(crate) struct ReleaseArgs {
     /// Git reference: `refs/tags/v1.0`, or `refs/heads/main` for a rolling pre-release
     #[arg(value_name = "REF")]
     pub reference: String,
-    /// Commit that the wheels were built from
+    /// Release this commit, which the wheels were built from
     #[arg(long, value_name = "SHA")]
     pub commit: String,
     /// Release even if required wheels are missing
     #[arg(long)]
     pub partial: bool,
-    /// Print only `publish=true
-    /// false` and `released=true
-    /// false`, for a workflow: `>> "$GITHUB_OUTPUT"`
+    /// Print only the lines `publish=` and `released=` with `true` or `false`, for `>> "$GITHUB_OUTPUT"` in a workflow
     #[arg(long)]
     pub github: bool,
     /// Print the exact commands without running them

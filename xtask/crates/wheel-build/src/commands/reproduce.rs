@@ -27,7 +27,7 @@ pub(crate) struct ReproduceArgs {
     /// Compare with this wheel, or with the wheels in this folder, instead of a second build
     #[arg(long, value_name = "WHEEL|FOLDER")]
     pub against: Option<Utf8PathBuf>,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
     /// Choose how to obtain base images

@@ -11,7 +11,7 @@ use super::{Workspace, native_platform};
 use crate::config::{Bootstrap, ConfigFile, Platform, find_target};
 use crate::engine::doctor::facts::Reach;
 use crate::engine::doctor::{self, Diagnosis, Item, Machine};
-use crate::engine::setup::{self, Event, Folders, SetupPlan, Wants};
+use crate::engine::setup::{self, Event, Folders, SetupOptions, SetupPlan};
 use crate::engine::{Engine, EngineError, bootstrap};
 use crate::exec::{Exec, ExecError, Step, interrupt};
 use wheel_audit::report;
@@ -30,7 +30,7 @@ pub(crate) struct SetupArgs {
     /// Add the release that provides a newer engine to `/etc/apt`, for its updates
     #[arg(long)]
     pub permanent: bool,
-    /// Report the resulting state of the machine as JSON on stdout
+    /// Print the resulting state of the machine as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -86,7 +86,7 @@ pub(crate) fn ensure(
 ) -> anyhow::Result<Diagnosis> {
     let machine = Machine::this(workspace);
     let before = doctor::examine(exec, &machine, image);
-    let wants = Wants {
+    let options = SetupOptions {
         engine: true,
         // Without a client, no registry can be queried yet. A second round costs more than the small package.
         bootstrap: needs.bootstrap && before.facts.registry != Reach::Yes,
@@ -95,7 +95,7 @@ pub(crate) fn ensure(
         permanent: needs.permanent,
         pip: false,
     };
-    provision(exec, &machine, image, before, &wants, dry_run)
+    provision(exec, &machine, image, before, &options, dry_run)
 }
 
 /// Installs pip for the machine's own Python if it is missing.
@@ -107,8 +107,8 @@ pub fn ensure_pip(exec: &Exec, workspace: &Workspace) -> anyhow::Result<()> {
     // Any image shows whether a registry answers.
     let image = "debian:12";
     let before = doctor::examine(exec, &machine, image);
-    let wants = Wants { pip: true, ..Wants::default() };
-    provision(exec, &machine, image, before, &wants, false).map(|_| ())
+    let options = SetupOptions { pip: true, ..SetupOptions::default() };
+    provision(exec, &machine, image, before, &options, false).map(|_| ())
 }
 
 fn provision(
@@ -116,14 +116,14 @@ fn provision(
     machine: &Machine,
     image: &str,
     before: Diagnosis,
-    wants: &Wants,
+    options: &SetupOptions,
     dry_run: bool,
 ) -> anyhow::Result<Diagnosis> {
     if !machine.is_linux() {
-        return by_hand(machine.system, before, wants);
+        return by_hand(machine.system, before, options);
     }
-    let plan = setup::plan(&before.facts, wants, &Folders::of(&machine.workspace))?;
-    let keys = setup::missing_keys(wants, |path| machine.has(path));
+    let plan = setup::plan(&before.facts, options, &Folders::of(&machine.workspace))?;
+    let keys = setup::missing_keys(options, |path| machine.has(path));
     if !keys.is_empty() {
         report::warning(
             &UserError::new(format!(
@@ -135,21 +135,21 @@ fn provision(
         );
     }
     if plan.is_empty() {
-        let after = complete(before, wants)?;
+        let after = complete(before, options)?;
         let all = if keys.is_empty() { "everything" } else { "everything else" };
         report::note(&format!("nothing to set up: this machine has {all} it needs"));
         return Ok(after);
     }
-    if !carry_out(&plan, exec, "", dry_run)? {
+    if !execute(&plan, exec, "", dry_run)? {
         return Ok(before);
     }
-    complete(doctor::examine(exec, machine, image), wants)
+    complete(doctor::examine(exec, machine, image), options)
 }
 
-/// Returns `before` if a machine without Linux lacks nothing of `wants`.
-fn by_hand(system: &str, before: Diagnosis, wants: &Wants) -> anyhow::Result<Diagnosis> {
-    let missing = before.missing(wants);
-    if missing.is_empty() && !wants.pip {
+/// Returns `before` if a machine without Linux lacks nothing of `options`.
+fn by_hand(system: &str, before: Diagnosis, options: &SetupOptions) -> anyhow::Result<Diagnosis> {
+    let missing = before.missing(options);
+    if missing.is_empty() && !options.pip {
         report::note("nothing to set up: this machine has everything it needs");
         return Ok(before);
     }
@@ -167,9 +167,9 @@ fn by_hand(system: &str, before: Diagnosis, wants: &Wants) -> anyhow::Result<Dia
     );
 }
 
-/// Returns `after` if it lacks nothing of `wants`.
-fn complete(after: Diagnosis, wants: &Wants) -> anyhow::Result<Diagnosis> {
-    let missing = after.missing(wants);
+/// Returns `after` if it lacks nothing of `options`.
+fn complete(after: Diagnosis, options: &SetupOptions) -> anyhow::Result<Diagnosis> {
+    let missing = after.missing(options);
     if !missing.is_empty() {
         bail!("still missing after the setup:\n{}", lines(&missing));
     }
@@ -181,7 +181,7 @@ fn complete(after: Diagnosis, wants: &Wants) -> anyhow::Result<Diagnosis> {
 ///
 /// # Errors
 /// If a step fails.
-pub(crate) fn carry_out(
+pub(crate) fn execute(
     plan: &SetupPlan,
     exec: &Exec,
     idle: &str,
@@ -244,8 +244,8 @@ pub(crate) fn engine_platforms(
     let ours = engine.client.endpoint.is_none();
     if ours && (known.is_err() || !engine.is_new_enough()) {
         let diagnosis = doctor::examine(&engine.exec, &Machine::this(workspace), image);
-        let missing = diagnosis.missing(&Wants { engine: true, ..Wants::default() });
-        if !missing.is_empty() && !interrupt::asked() {
+        let missing = diagnosis.missing(&SetupOptions { engine: true, ..SetupOptions::default() });
+        if !missing.is_empty() && !interrupt::received() {
             bail!(
                 UserError::new(format!(
                     "this machine cannot build yet; missing:\n{}",
@@ -335,12 +335,12 @@ mod tests {
 
     #[test]
     fn setup_installs_on_linux_only() {
-        let wants = Wants { engine: true, ..Wants::default() };
+        let options = SetupOptions { engine: true, ..SetupOptions::default() };
         let set_up = |exec: &Exec, system: &'static str| {
             let mut there = fixture::debian_12().programs(&["/usr/bin/docker"]);
             there.machine.system = system;
             let before = doctor::examine(exec, &there.machine, fixture::IMAGE);
-            provision(exec, &there.machine, fixture::IMAGE, before, &wants, true)
+            provision(exec, &there.machine, fixture::IMAGE, before, &options, true)
         };
         let error = set_up(&fixture::no_engine(), "macos").unwrap_err();
         assert!(error.to_string().contains("macos") && error.to_string().contains("  engine: "));

@@ -27,7 +27,7 @@ pub(crate) struct ShellArgs {
     /// Base image or target name, and a platform, e.g. `debian:12 linux/arm64` [default platform: this machine's]
     #[arg(value_name = "TARGET|PLATFORM", required_unless_present = "last_failed")]
     pub words: Vec<String>,
-    /// Interpreter, e.g. `cp311` [default: the first of wheels.toml with a wheel in `dist/`, else the first]
+    /// Use this interpreter, e.g. `cp311` [default: the first of wheels.toml with a wheel in `dist/`, else the first]
     #[arg(long, value_name = "TAG")]
     pub python: Option<String>,
     /// Open the shell before the build step that failed last, optionally of a target and platform
@@ -133,7 +133,7 @@ fn with_command(config: &Config, error: UserError, words: &[String]) -> UserErro
     let is_other = |word: &String| {
         config::find_target(config, word).is_err()
             && word.parse::<config::Platform>().is_err()
-            && config::meant(config, word).is_none()
+            && config::suggestion(config, word).is_none()
     };
     let Some(at) = words.iter().position(is_other).filter(|&at| at > 0) else { return error };
     let (place, command) = words.split_at(at);

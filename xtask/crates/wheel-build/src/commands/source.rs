@@ -18,7 +18,7 @@ pub(crate) struct SourceArgs {
     /// List each file with the reason why it is included or excluded
     #[arg(long)]
     pub list: bool,
-    /// Report as JSON on stdout, with the list
+    /// Print the report as JSON, with the list of files
     #[arg(long)]
     pub json: bool,
 }

@@ -31,7 +31,7 @@ pub(crate) struct TryArgs {
     /// Wheels or folders of wheels
     #[arg(value_name = "WHEEL", required = true)]
     wheels: Vec<Utf8PathBuf>,
-    /// Systems: targets of wheels.toml or images, e.g. `debian:11,ubuntu:22.04` [default: the targets of
+    /// Use these systems: targets of wheels.toml or images, e.g. `debian:11,ubuntu:22.04` [default: the targets of
     /// wheels.toml, else Debian 11 to 13 and Ubuntu 20.04 to 24.04]
     #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
     on: Vec<String>,
@@ -40,10 +40,10 @@ pub(crate) struct TryArgs {
     base: BasePolicy,
     #[command(flatten)]
     engine: BuildArgs,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
-    /// Report as a Markdown table on stdout
+    /// Print the report as a Markdown table
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
     /// Print the exact commands without running them

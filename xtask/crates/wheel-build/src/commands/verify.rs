@@ -41,8 +41,8 @@ pub(crate) fn run(args: &VerifyArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
         let lock = workspace.lock_file()?;
         let problems = |lock| pipeline::problems(&workspace.dist, &file.lock_name(), lock);
         let problems = lock.as_ref().map(problems).unwrap_or_default();
-        let asked = RequestedWheels { problems, ..pipeline::asked(config) };
-        inputs.requested = Some(narrowed(asked, &args.only)?);
+        let requested = RequestedWheels { problems, ..pipeline::requested(config) };
+        inputs.requested = Some(narrowed(requested, &args.only)?);
     }
     anyhow::ensure!(
         !(inputs.wheels.is_empty() && inputs.files.is_empty() && inputs.linked.is_empty()),
@@ -55,24 +55,24 @@ pub(crate) fn run(args: &VerifyArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
 }
 
 /// Keeps the expected wheels of the folders that `--only` names.
-fn narrowed(mut asked: RequestedWheels, only: &[String]) -> anyhow::Result<RequestedWheels> {
+fn narrowed(mut requested: RequestedWheels, only: &[String]) -> anyhow::Result<RequestedWheels> {
     if only.is_empty() {
-        return Ok(asked);
+        return Ok(requested);
     }
-    if let Some(other) = only.iter().find(|name| !asked.folders.contains_key(*name)) {
-        let known: Vec<_> = asked.folders.into_keys().collect();
+    if let Some(other) = only.iter().find(|name| !requested.folders.contains_key(*name)) {
+        let known: Vec<_> = requested.folders.into_keys().collect();
         let distance = |name: &&String| strsim::damerau_levenshtein(name, other);
         let of_target = known.iter().find(|name| name.starts_with(&format!("{other}-")));
         let near = known.iter().min_by_key(distance).filter(|near| distance(near) <= 2);
-        let meant = of_target.or(near);
+        let suggestion = of_target.or(near);
         let message =
             format!("`--only {other}` is not a folder of wheels.toml ({})", known.join(", "));
-        let hint = meant.map(|meant| format!("did you mean `--only {meant}`?"));
+        let hint = suggestion.map(|suggestion| format!("did you mean `--only {suggestion}`?"));
         anyhow::bail!(UserError { message, hint });
     }
-    asked.folders.retain(|name, _| only.contains(name));
+    requested.folders.retain(|name, _| only.contains(name));
     let is_of = |path: &str| only.iter().any(|name| path.starts_with(&format!("{name}/")));
-    asked.problems.retain(|problem| is_of(&problem.path));
-    asked.optional.clear();
-    Ok(asked)
+    requested.problems.retain(|problem| is_of(&problem.path));
+    requested.optional.clear();
+    Ok(requested)
 }

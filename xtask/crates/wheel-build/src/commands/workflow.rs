@@ -22,7 +22,7 @@ pub(crate) struct WorkflowArgs {
 pub(crate) enum WorkflowAction {
     /// Write the workflow
     Write {
-        /// Service that runs the workflow
+        /// Generate the workflow for this service
         #[arg(long, value_enum, default_value_t = Host::Github)]
         host: Host,
         /// Print the workflow without writing it

@@ -57,8 +57,8 @@ impl Invalid {
         suggestion: Option<String>,
         hint: Option<String>,
     ) -> Box<Self> {
-        let meant = suggestion.map(|word| format!("did you mean `{word}`?"));
-        let error = UserError { message, hint: meant.or(hint) };
+        let did_you_mean = suggestion.map(|word| format!("did you mean `{word}`?"));
+        let error = UserError { message, hint: did_you_mean.or(hint) };
         Box::new(Self { place, key, error })
     }
 }
@@ -107,18 +107,18 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The likely meaning of `word`, a value or name at `path`, for types whose words serde does not list.
-pub(super) fn meant(path: &[String], word: &str) -> Option<String> {
+pub(super) fn suggested(path: &[String], word: &str) -> Option<String> {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     match names.as_slice() {
-        ["build", "pythons", ..] | ["target", _, "pythons", ..] => interpreters::meant(word),
+        ["build", "pythons", ..] | ["target", _, "pythons", ..] => interpreters::suggestion(word),
         ["target", _, "platforms" | "digest", ..]
         | ["ci", "emulate" | "runners", ..]
         | ["engine", "hosts", ..] => {
             let arch = word.strip_prefix("linux/").unwrap_or(word);
-            Platform::meant(arch).map(|platform| platform.to_string())
+            Platform::suggestion(arch).map(|platform| platform.to_string())
         }
         ["check", "isa", ..] => {
-            Platform::meant(word).map(|platform| platform.engine_arch().to_owned())
+            Platform::suggestion(word).map(|platform| platform.engine_arch().to_owned())
         }
         _ => None,
     }

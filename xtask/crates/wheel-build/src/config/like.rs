@@ -3,7 +3,7 @@
 use camino::{Utf8Component, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-/// Where published wheels are.
+/// Location of published wheels.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) enum Like {

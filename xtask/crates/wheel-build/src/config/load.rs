@@ -45,7 +45,7 @@ pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> 
 /// Parses and validates a configuration that no build uses: an example of the documentation.
 ///
 /// # Errors
-/// When the text is not valid TOML, or not a valid configuration.
+/// If the text is not valid TOML, or not a valid configuration.
 pub fn check_text(file: &str, text: &str) -> anyhow::Result<()> {
     parse(Utf8Path::new(file), text)?;
     Ok(())

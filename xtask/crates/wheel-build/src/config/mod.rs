@@ -50,7 +50,7 @@ pub(crate) use names::{distribution_of, image_name, known_system, tried_systems}
 pub(crate) use overrides::{PathPattern, RuleOverride, RuleSeverity};
 pub(crate) use pins::{Pins, with_pins};
 pub(crate) use publish::{Publish, Word};
-pub(crate) use target::{Target, find_target, meant};
+pub(crate) use target::{Target, find_target, suggestion};
 pub use usage::TEXTS as EXAMPLES;
 
 #[cfg(test)]

@@ -18,29 +18,29 @@ use wheel_audit::policy::Arch;
 /// A valid `wheels.toml`, merged with `wheels.local.toml`.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    /// Where the package comes from.
+    /// Source of the package.
     pub source: Source,
-    /// How to build it.
+    /// Build settings.
     pub build: Build,
-    /// What to install beside the compiler.
+    /// Toolchains to install in addition to the compiler.
     pub toolchain: Toolchain,
-    /// Whether and how to repair wheels.
+    /// Repair of wheels.
     pub repair: Repair,
     /// The package's own tests.
     pub test: Test,
-    /// Different settings for some jobs (`[[override]]`). Later ones override earlier ones.
+    /// Settings for some jobs (`[[override]]`). Later ones override earlier ones.
     pub job_overrides: Vec<JobOverride>,
-    /// What a finished wheel has to fulfil.
+    /// Requirements of a finished wheel.
     pub check: Check,
-    /// What hosted CI builds, and on which machines.
+    /// Jobs and machines of hosted CI.
     pub ci: Ci,
-    /// Which wheels to publish, and how.
+    /// Wheels to publish, and their upload.
     pub publish: Publish,
-    /// Which engine builds.
+    /// Selection of the container engine.
     pub engine: EngineSettings,
     /// Build caches outside of the engine.
     pub cache: Cache,
-    /// Where pre-built base images are stored.
+    /// Registry of prebuilt base images.
     pub base_images: BaseImages,
     /// The systems to build for, in the file's order.
     pub targets: Vec<Target>,
@@ -48,7 +48,7 @@ pub(crate) struct Config {
     pub overrides: Vec<String>,
 }
 
-/// Where the package's source comes from.
+/// Source of the package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub(crate) enum Source {
@@ -344,7 +344,7 @@ impl Platform {
 
 impl Platform {
     /// The likely meaning of `arch`: another name of an architecture, or a misspelt one.
-    pub fn meant(arch: &str) -> Option<Self> {
+    pub fn suggestion(arch: &str) -> Option<Self> {
         let platform = |arch: &str| Self { arch: arch.to_owned() };
         let by_name = |(engine, wheel): &&(&str, Arch)| {
             arch == wheel.wheel_name() || arch == *engine || arch == platform(engine).debian_arch()
@@ -387,9 +387,13 @@ impl FromStr for Platform {
         if PLATFORMS.iter().any(|(engine, _)| *engine == arch) {
             Ok(Self { arch: arch.to_owned() })
         } else {
-            let meant = Self::meant(arch).map(|meant| format!(": did you mean `{meant}`?"));
-            let meant = meant.unwrap_or_default();
-            Err(format!("`{text}` is not a supported platform (supported: {}){meant}", known()))
+            let suggestion =
+                Self::suggestion(arch).map(|suggestion| format!(": did you mean `{suggestion}`?"));
+            let suggestion = suggestion.unwrap_or_default();
+            Err(format!(
+                "`{text}` is not a supported platform (supported: {}){suggestion}",
+                known()
+            ))
         }
     }
 }

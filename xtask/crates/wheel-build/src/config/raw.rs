@@ -19,44 +19,44 @@ use wheel_audit::wheel::Interpreter;
 #[cfg_attr(test, schemars(title = "wheels.toml"))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
-    /// Where the package comes from. Required: either `path` or `sdist`.
+    /// Source of the package. Required: either `path` or `sdist`.
     #[cfg_attr(test, schemars(with = "RawSource"))]
     pub(super) source: Spanned<RawSource>,
-    /// How to build the wheels.
+    /// Build settings.
     #[cfg_attr(test, schemars(with = "Build"))]
     pub(super) build: Spanned<Build>,
-    /// What to install beside the compiler.
+    /// Toolchains to install in addition to the compiler.
     #[serde(default)]
     pub(super) toolchain: Toolchain,
-    /// Whether and how to repair wheels.
+    /// Repair of wheels: copies required libraries into them.
     #[serde(default)]
     pub(super) repair: Repair,
     /// The package's own tests.
     #[serde(default)]
     pub(super) test: Test,
-    /// Different settings for some jobs. A later table overrides an earlier one.
+    /// Settings for some jobs. A later table overrides an earlier one.
     #[serde(default, rename = "override")]
     pub(super) job_override: Vec<JobOverride>,
-    /// What a finished wheel has to fulfil.
+    /// Requirements of a finished wheel.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Option<Check>"))]
     pub(super) check: Option<Spanned<Check>>,
-    /// What hosted CI builds, and on which machines.
+    /// Jobs and machines of hosted CI.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Option<Ci>"))]
     pub(super) ci: Option<Spanned<Ci>>,
-    /// Which wheels to publish, and how.
+    /// Wheels to publish, and their upload.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Option<Publish>"))]
     pub(super) publish: Option<Spanned<Publish>>,
-    /// Which engine builds. These settings usually belong in `wheels.local.toml`.
+    /// Selection of the container engine. These settings usually belong in `wheels.local.toml`.
     #[serde(default)]
     pub(super) engine: EngineSettings,
     /// Build caches outside of the engine.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Option<Cache>"))]
     pub(super) cache: Option<Spanned<Cache>>,
-    /// Where pre-built base images are stored.
+    /// Registry of prebuilt base images.
     #[serde(default, rename = "base-image")]
     pub(super) base_image: BaseImages,
     /// The systems to build for. The command line can name other images as well.
@@ -123,7 +123,7 @@ pub(super) struct RawTarget {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<Platform, String>"))]
     pub(super) digest: BTreeMap<Platform, Spanned<String>>,
-    /// How to make the base image from packages if no registry answers. [default: none]
+    /// Packages to make the base image from if no registry answers. [default: none]
     #[cfg_attr(test, schemars(with = "Option<Bootstrap>"))]
     pub(super) bootstrap: Option<Spanned<Bootstrap>>,
     /// Date or time (RFC 3339) of the packages to install, or a release that `snapshot-url` supports. [default: the current

@@ -67,18 +67,18 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserErr
     if !is_image_reference(word) {
         let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
         let known = known.join(", ");
-        let hint = meant(config, word).map_or_else(
+        let hint = suggestion(config, word).map_or_else(
             || "write an image like `debian:12` and a platform like `linux/amd64`".to_owned(),
-            |meant| format!("did you mean `{meant}`?"),
+            |suggestion| format!("did you mean `{suggestion}`?"),
         );
         return Err(UserError::new(format!(
             "`{word}` is neither a target of wheels.toml ({known}) nor an image reference"
         ))
         .hint(hint));
     }
-    if let Some(meant) = misspelt(config, word) {
+    if let Some(suggestion) = misspelt(config, word) {
         return Err(UserError::new(format!(
-            "`{word}` is not a target of wheels.toml, but resembles the target `{meant}`"
+            "`{word}` is not a target of wheels.toml, but resembles the target `{suggestion}`"
         ))
         .hint(format!(
             "to use an image of this name, write it with its registry: `docker.io/library/{word}`"
@@ -100,8 +100,8 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserErr
 }
 
 /// The likely meaning of a word that is neither a target nor an image: `arm64` or `aarch64`, `debain12`.
-pub(crate) fn meant(config: &Config, word: &str) -> Option<String> {
-    if let Some(platform) = Platform::meant(word) {
+pub(crate) fn suggestion(config: &Config, word: &str) -> Option<String> {
+    if let Some(platform) = Platform::suggestion(word) {
         return Some(platform.to_string());
     }
     let distance = |target: &&Target| strsim::damerau_levenshtein(&target.name, word);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::error::{ConfigError, Invalid, dotted, meant, nearest, quoted};
+use super::error::{ConfigError, Invalid, dotted, nearest, quoted, suggested};
 use super::place::{Document, File, Place, place};
 use super::usage::{misshapen, usage};
 
@@ -66,10 +66,10 @@ impl<'a> Text<'a> {
 
     /// Converts an error of the TOML parser.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> ConfigError {
-        let (span, said) = (error.span().unwrap_or_default(), error.message());
-        let first = || quoted(said).first().copied();
+        let (span, text) = (error.span().unwrap_or_default(), error.message());
+        let first = || quoted(text).first().copied();
         // A key may contain backquotes.
-        let (word, expected) = said.split_once("`, expected ").map_or((first(), ""), |parts| {
+        let (word, expected) = text.split_once("`, expected ").map_or((first(), ""), |parts| {
             (parts.0.split_once('`').map(|(_, word)| word), parts.1)
         });
         let (word, words) = (word.unwrap_or_default(), quoted(expected));
@@ -82,37 +82,37 @@ impl<'a> Text<'a> {
         let path = self.document.path(span.clone(), Some(word));
         if path.is_empty()
             && let [file] = self.files.as_slice()
-            && !said.starts_with("missing field")
+            && !text.starts_with("missing field")
         {
             // The text is not valid TOML, so there are no keys.
-            let (place, message) = (place(*file, &span), said.to_owned());
+            let (place, message) = (place(*file, &span), text.to_owned());
             let (key, suggestion, hint) = (String::new(), None, None);
             return ConfigError::Invalid(Invalid::new(place, key, message, suggestion, hint));
         }
-        if let Some(hint) = moved(&path).filter(|_| said.starts_with("unknown field")) {
+        if let Some(hint) = moved(&path).filter(|_| text.starts_with("unknown field")) {
             let message = "the key has moved".to_owned();
             return self.invalid(&path, true, message, None, Some(hint.to_owned()));
         }
-        if said.starts_with("unknown field") {
+        if text.starts_with("unknown field") {
             return self.invalid(&path, true, "unknown key".to_owned(), near(), list("keys"));
         }
-        if said.starts_with("unknown variant") {
+        if text.starts_with("unknown variant") {
             let message = format!("unknown value `{word}`");
             return self.invalid(&path, false, message, near(), list("values"));
         }
-        if said.starts_with("missing field") {
+        if text.starts_with("missing field") {
             let path = [path.as_slice(), &[word.to_owned()]].concat();
             return self.invalid(&path, true, "missing key".to_owned(), None, None);
         }
         // Errors of our own types.
-        let (said, listed) = said.split_once(": use one of ").unwrap_or((said, ""));
-        let message = said.split(": did you mean").next().unwrap_or(said);
+        let (text, listed) = text.split_once(": use one of ").unwrap_or((text, ""));
+        let message = text.split(": did you mean").next().unwrap_or(text);
         let message =
             message.replace("type: sequence", "type: list").replace("a sequence", "a list");
         let names = listed.split(", ");
-        let near = meant(&path, word).or_else(|| Some(nearest(word, names)?.to_owned()));
+        let near = suggested(&path, word).or_else(|| Some(nearest(word, names)?.to_owned()));
         let hint = (!listed.is_empty()).then(|| format!("use one of {listed}"));
-        let hint = hint.or_else(|| is_wrong_type(said).then(|| usage(&path))?);
+        let hint = hint.or_else(|| is_wrong_type(text).then(|| usage(&path))?);
         let is_key = path.last().is_some_and(|name| name == word);
         self.invalid(
             &path,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use camino::{Utf8Component, Utf8PathBuf};
 use toml::Spanned;
 
-use super::error::{ConfigError, meant, nearest};
+use super::error::{ConfigError, nearest, suggested};
 use super::place::item;
 use super::raw::{RawConfig, RawTarget};
 use super::text::Text;
@@ -165,7 +165,7 @@ impl Checker<'_> {
                     None => format!("`{arch}` is not one of amd64, arm64 and 386"),
                     Some(_) => format!("`{level}` is not a level of {arch}"),
                 };
-                let near = machine.is_none().then(|| meant(&path, arch)).flatten();
+                let near = machine.is_none().then(|| suggested(&path, arch)).flatten();
                 return Err(self.text.invalid(&path, machine.is_none(), message, near, None));
             }
         }

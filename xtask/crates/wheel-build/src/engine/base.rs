@@ -54,7 +54,7 @@ pub(crate) fn resolve(
         image.reference
     ));
     let layout = layout::of_image(engine, &image.reference, &image.digest)?;
-    Ok(layout.stand_for(image))
+    Ok(layout.as_context(image))
 }
 
 fn find(
@@ -236,7 +236,7 @@ fn from_registry(
     let image = &target.image;
     if !engine.client.tool.has_builders() {
         note(&format!("pulling {image} ({platform})"));
-        return pull_unasked(engine, target, pinned, platform);
+        return pull_without_request(engine, target, pinned, platform);
     }
     let reference = pinned.map_or_else(|| image.clone(), |digest| by_digest(image, digest));
     let published = match registry::named(engine, &reference)? {
@@ -260,7 +260,7 @@ fn from_registry(
 /// Pulls without a registry request, with a program that cannot make one; returns the registry's answer if the
 /// pull fails. Without a pinned digest this creates a tag. It only happens if the engine has no tag of
 /// that name, or if the user requested a pull.
-fn pull_unasked(
+fn pull_without_request(
     engine: &Engine,
     target: &Target,
     pinned: Option<&str>,

@@ -71,7 +71,7 @@ pub(super) fn present(
         Err(EngineError::Gone(_)) if !engine.sees_local_images()? => {
             let reference = target.bootstrap.as_ref().map(|it| reference(it, platform));
             Ok(reference.and_then(|reference| {
-                Layout::present(engine, &reference).map(|layout| handed_in(&layout, reference))
+                Layout::present(engine, &reference).map(|layout| layout_image(&layout, reference))
             }))
         }
         found => found,
@@ -185,7 +185,7 @@ pub(super) fn make(
     archive::write(&rootfs, &image, platform, &reference)?;
     if !engine.sees_local_images()? {
         let layout = layout::unpack(engine, &image, &reference)?;
-        return Ok(handed_in(&layout, reference));
+        return Ok(layout_image(&layout, reference));
     }
     note(&format!("loading {reference}"));
     engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
@@ -199,8 +199,8 @@ pub(super) fn make(
 }
 
 /// An image for a remote builder; no engine on this machine has it.
-fn handed_in(layout: &Layout, reference: String) -> BaseImage {
-    layout.stand_for(BaseImage::new(reference, layout.digest(), Origin::Bootstrapped))
+fn layout_image(layout: &Layout, reference: String) -> BaseImage {
+    layout.as_context(BaseImage::new(reference, layout.digest(), Origin::Bootstrapped))
 }
 
 /// Where to get a keyring.
@@ -373,7 +373,7 @@ mod tests {
                 let folder = format!("{name}-{}", platform.engine_arch());
                 let (interpreter, key) = (python.to_string(), digest::of_bytes(name.as_bytes()));
                 let built = Name { folder, interpreter, key };
-                names.extend([built.local(), built.within("r.example/base").split_off(10)]);
+                names.extend([built.local(), built.in_repository("r.example/base").split_off(10)]);
             }
         }
         names

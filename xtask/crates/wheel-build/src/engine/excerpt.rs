@@ -74,7 +74,7 @@ impl Group {
 
 /// Possible causes of the failure, in the order of the output.
 fn groups(output: &[String]) -> Vec<Group> {
-    let survived = output.iter().rposition(|line| is_survived(line)).map_or(0, |at| at + 1);
+    let survived = output.iter().rposition(|line| is_optional_failure(line)).map_or(0, |at| at + 1);
     let (reports, causes): (Vec<_>, Vec<_>) = tracebacks(output)
         .into_iter()
         .filter(|block| block.start >= survived)
@@ -124,7 +124,7 @@ fn is_diagnostic(line: &str) -> bool {
 }
 
 /// Whether setuptools continues after a failure, because the extension is optional.
-fn is_survived(line: &str) -> bool {
+fn is_optional_failure(line: &str) -> bool {
     line.split_once("building extension \"").is_some_and(|(_, rest)| rest.contains("\" failed: "))
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct BaseImage {
     /// Where it came from.
     pub origin: Origin,
     /// The named contexts that a build needs with it: the image itself, if the builder cannot see the engine's
-    /// images, and pre-built images on top of it.
+    /// images, and prebuilt images on top of it.
     pub contexts: BTreeMap<String, String>,
     /// The same system's image for the engine's own platform, if its programs may do the work of an emulated
     /// compiler.

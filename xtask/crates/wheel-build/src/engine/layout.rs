@@ -33,7 +33,7 @@ impl Layout {
 
     /// `image` with this layout as its named context.
     #[must_use]
-    pub(crate) fn stand_for(&self, mut image: BaseImage) -> BaseImage {
+    pub(crate) fn as_context(&self, mut image: BaseImage) -> BaseImage {
         let context = format!("oci-layout://{}@{}", self.folder, self.digest);
         image.contexts.insert(image.reference.clone(), context);
         image

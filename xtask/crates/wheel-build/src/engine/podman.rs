@@ -41,7 +41,7 @@ pub const TARGETS: [(&str, &str, Option<&str>); 10] = [
 /// [`EngineError::Unusable`] with the unsupported request, or the version.
 pub(crate) fn check(engine: &Engine) -> Result<(), EngineError> {
     let client = &engine.client;
-    let asked = [
+    let unsupported = [
         (client.builder.is_some(), "`--builder`, because it has no buildx"),
         (!engine.cache.from.is_empty(), "`--cache-from`, because its layers are its only cache"),
         (!engine.cache.to.is_empty(), "`--cache-to`, because its layers are its only cache"),
@@ -50,7 +50,7 @@ pub(crate) fn check(engine: &Engine) -> Result<(), EngineError> {
             "`--engine-host`; set `CONTAINER_HOST` to the address of podman's service",
         ),
     ];
-    if let Some((_, lack)) = asked.iter().find(|(is_asked, _)| *is_asked) {
+    if let Some((_, lack)) = unsupported.iter().find(|(is_set, _)| *is_set) {
         return Err(EngineError::Unusable(UserError::new(format!(
             "podman does not support {lack}"
         ))));
@@ -101,7 +101,7 @@ pub(crate) fn step(
                 "podman cannot build `{}`: it does not support an image in place of a stage",
                 bake.target
             ))
-            .hint("use docker with buildx for pre-built base images"),
+            .hint("use docker with buildx for prebuilt base images"),
         ));
     };
     let dockerfile = assets.join(DOCKERFILE);

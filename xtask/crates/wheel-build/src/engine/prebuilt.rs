@@ -1,4 +1,4 @@
-//! Pre-built base images: where they are stored, and whether one exists.
+//! Prebuilt base images: where they are stored, and whether one exists.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -42,7 +42,7 @@ impl Name {
     }
 
     /// Its reference in a registry's repository: `registry.example/base:debian12-amd64-cp311-<hash>`.
-    pub(crate) fn within(&self, repository: &str) -> String {
+    pub(crate) fn in_repository(&self, repository: &str) -> String {
         format!("{repository}:{}-{}", self.folder, self.tag())
     }
 
@@ -120,7 +120,7 @@ impl Finder {
         if *silent {
             return Ok(None);
         }
-        let reference = name.within(repository);
+        let reference = name.in_repository(repository);
         match registry::published(engine, &reference)? {
             Ok(published) => Ok(Some(Prebuilt { reference, digest: published.digest })),
             Err(Unknown::Refused(_)) => {
@@ -178,7 +178,7 @@ pub(crate) fn published(
     name: &Name,
     repository: &str,
 ) -> Result<Option<Prebuilt>, EngineError> {
-    let reference = name.within(repository);
+    let reference = name.in_repository(repository);
     match registry::published(engine, &reference)? {
         Ok(published) => Ok(Some(Prebuilt { reference, digest: published.digest })),
         Err(Unknown::Refused(_)) => Ok(None),

@@ -12,7 +12,7 @@ use crate::config::Platform;
 use crate::exec::ExecError;
 
 /// Maximum duration of one registry request.
-const ASK_LIMIT: Duration = Duration::from_secs(30);
+const QUERY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Messages of clients about an image for other platforms: docker for an index and for one image, BuildKit and
 /// containerd, podman for both kinds of index.
@@ -91,7 +91,7 @@ pub(crate) fn published(
     };
     if found.platforms.is_empty() {
         // A single image without an index: its configuration has the platform.
-        let config = ask(engine, "{{json .Image}}", image)?;
+        let config = inspect(engine, "{{json .Image}}", image)?;
         return Ok(config.map(|config| single(&found.digest, &config)));
     }
     Ok(Ok(found))
@@ -109,15 +109,19 @@ pub(super) fn named(
         let manifest = serde_json::from_str(&text).map(index);
         manifest.map_err(|error| Unknown::Silent(format!("its answer makes no sense: {error}")))
     };
-    Ok(ask(engine, "{{json .Manifest}}", image)?.and_then(read))
+    Ok(inspect(engine, "{{json .Manifest}}", image)?.and_then(read))
 }
 
-fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unknown>, EngineError> {
+fn inspect(
+    engine: &Engine,
+    format: &str,
+    image: &str,
+) -> Result<Result<String, Unknown>, EngineError> {
     let args = ["buildx", "imagetools", "inspect", "--format", format, "--", image];
-    match engine.query_again(&engine.client.step(args).timeout(ASK_LIMIT)) {
+    match engine.query_again(&engine.client.step(args).timeout(QUERY_LIMIT)) {
         Ok(text) => Ok(Ok(text)),
         Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
-            Ok(Err(Unknown::Silent(format!("no answer within {} s", ASK_LIMIT.as_secs()))))
+            Ok(Err(Unknown::Silent(format!("no answer within {} s", QUERY_LIMIT.as_secs()))))
         }
         Err(error @ EngineError::Exec(_)) => Err(error),
         Err(EngineError::Client { message, .. } | EngineError::Gone(UserError { message, .. })) => {

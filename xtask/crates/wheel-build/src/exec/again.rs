@@ -1,4 +1,4 @@
-//! Commands that are run again where a network or a server failed for a moment.
+//! Retries commands after temporary failures of a network or a server.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use super::{Exec, ExecError, Step};
 /// Seconds between the tries.
 const PAUSES: [u64; 2] = [1, 3];
 
-/// What clients print about a failure that may pass: the server's own words (HTTP status), and connections that
-/// broke. A host that cannot be reached (timeouts, unknown names) is not tried again: the client waited long enough.
-const MAY_PASS: [&str; 16] = [
+/// Messages of clients about temporary failures: an HTTP status of the server, and broken connections. Unreachable
+/// hosts (timeouts, unknown names) are not retried, because the client has already waited.
+const TEMPORARY: [&str; 16] = [
     "HTTP 429",
     "HTTP 500",
     "HTTP 502",
@@ -28,34 +28,34 @@ const MAY_PASS: [&str; 16] = [
     "stream error: stream ID",
 ];
 
-/// Whether the client's output shows a failure that may pass.
-pub(crate) fn may_pass(said: &str) -> bool {
-    MAY_PASS.iter().any(|words| said.contains(words))
+/// Whether the client's output shows a temporary failure.
+pub(crate) fn is_temporary(stderr: &str) -> bool {
+    TEMPORARY.iter().any(|words| stderr.contains(words))
 }
 
 impl Exec {
-    /// As [`Exec::read`], up to three times if the command's output shows a failure that may pass. For commands that
-    /// have the same effect when they run twice.
+    /// Like [`Exec::read`], with up to three tries if the command's output shows a temporary failure. Only for
+    /// commands that can run twice.
     ///
     /// # Errors
     /// As [`Exec::read`], of the last try.
     pub(crate) fn read_again(&self, step: &Step) -> Result<String, ExecError> {
         for pause in PAUSES {
             match self.read(step) {
-                Err(error) if may_pass(error.stderr()) => self.pause(pause)?,
+                Err(error) if is_temporary(error.stderr()) => self.pause(pause)?,
                 other => return other,
             }
         }
         self.read(step)
     }
 
-    /// Waits, unless this is a fake or the run is ending.
+    /// Waits, unless this is a fake or xtask is interrupted.
     fn pause(&self, seconds: u64) -> Result<(), ExecError> {
         if self.fake.is_some() {
             return Ok(());
         }
         for _ in 0..seconds * 10 {
-            if super::interrupt::asked() {
+            if super::interrupt::received() {
                 return Err(ExecError::Interrupted);
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -72,14 +72,14 @@ mod tests {
     use super::*;
     use crate::exec::Captured;
 
-    /// How often a command that first fails with each of `answers` is run, and whether it succeeds.
+    /// The number of runs of a command that first fails with each of `answers`, and whether it succeeds.
     fn runs(answers: &[&str]) -> (usize, bool) {
         let answers: Vec<String> = answers.iter().map(|&text| text.to_owned()).collect();
         let count = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&count);
         let exec = Exec::fake(move |_| {
             let at = counter.fetch_add(1, Ordering::SeqCst);
-            Ok(answers.get(at).map_or_else(|| Captured::ok("x"), |said| Captured::failed(said)))
+            Ok(answers.get(at).map_or_else(|| Captured::ok("x"), |stderr| Captured::failed(stderr)))
         });
         let success = exec.read_again(&Step::new("gh", ["api"])).is_ok();
         (count.load(Ordering::SeqCst), success)
@@ -90,9 +90,10 @@ mod tests {
         assert_eq!(runs(&[]), (1, true));
         assert_eq!(runs(&["HTTP 502: Bad Gateway", "read: connection reset by peer"]), (3, true));
         assert_eq!(runs(&["HTTP 503"; 4]), (3, false));
-        for said in ["HTTP 404: Not Found", "HTTP 401", "lookup host: no such host", "i/o timeout"]
+        for stderr in
+            ["HTTP 404: Not Found", "HTTP 401", "lookup host: no such host", "i/o timeout"]
         {
-            assert_eq!(runs(&[said]), (1, false), "{said}");
+            assert_eq!(runs(&[stderr]), (1, false), "{stderr}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Starting, reading, stopping: the mechanics below [`super::Exec`].
+//! Starts, reads and stops the processes of [`super::Exec`].
 
 use std::io::{ErrorKind, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,16 +15,16 @@ use crate::sys::{self, Signal};
 
 /// Time between the first signal to a child and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often the wait looks at the clock and the interrupt flag.
+/// Time between two checks of the clock and the interrupt flag.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Runs `step` to its end, or until `stopped`, handing chunks of its output to `sink` as they come.
+/// Runs `step` until it ends or is `stopped`. `sink` receives chunks of its output immediately.
 pub(super) fn run(
     step: &Step,
     stopped: &AtomicBool,
     sink: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<ExitStatus, ExecError> {
-    if interrupt::asked() {
+    if interrupt::received() {
         return Err(ExecError::Interrupted);
     }
     if stopped.load(Ordering::SeqCst) {
@@ -42,11 +42,11 @@ pub(super) fn run(
         match receiver.recv_timeout(TICK) {
             Ok((stream, chunk)) => sink(stream, &chunk),
             Err(RecvTimeoutError::Timeout) => {}
-            // Both streams are closed: all output was seen.
+            // Both streams are closed, so the output is complete.
             Err(RecvTimeoutError::Disconnected) => break,
         }
         stopper.look(&mut child);
-        // A grandchild may hold the pipes open for ever; the child's own end is what counts.
+        // A grandchild may keep the pipes open forever, so the end of the child counts.
         if stopper.stopping() && matches!(child.try_wait(), Ok(Some(_))) {
             break;
         }
@@ -62,36 +62,35 @@ pub(super) fn run(
     stopper.verdict(step).map_or(Ok(status), Err)
 }
 
-/// Runs `step` in the place of xtask, as far as the terminal goes: in its process group, so that keys such
-/// as Ctrl-C and Ctrl-Z are the child's. Another signal to xtask reaches the child once.
+/// Runs `step` in xtask's process group, so that the child receives keys such as Ctrl-C and Ctrl-Z. Forwards one
+/// other signal of xtask to the child.
 pub(super) fn attach(step: &Step) -> Result<u8, ExecError> {
     let mut command = command(step)?;
     sys::in_this_group(&mut command);
     command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
     let mut child = command.spawn().map_err(|source| start_error(step, source))?;
     let _attached = interrupt::Attached::new();
-    let mut told = false;
+    let mut signalled = false;
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
             Ok(None) => std::thread::sleep(TICK),
             Err(source) => return Err(start_error(step, source)),
         }
-        // In a terminal the child has received the signal already; a second one of this kind does no harm.
-        if interrupt::asked() && !told {
-            told = true;
+        // In a terminal the child has already received the signal. A second one is harmless.
+        if interrupt::received() && !signalled {
+            signalled = true;
             sys::signal(&child, Signal::Terminate);
         }
     };
     Ok(sys::exit_code(status))
 }
 
-/// Starts `step` in a session of its own, with its output in `log`.
+/// Starts `step` in its own session, with its output in `log`.
 pub(super) fn detach(step: &Step, log: &Utf8Path) -> Result<u32, ExecError> {
     let log = fs_err::File::create(log).map_err(|source| start_error(step, source))?;
     let err = log.try_clone().map_err(|source| start_error(step, source))?;
-    // `setsid` (util-linux) rather than a process group alone: the daemon must not die with the
-    // terminal that started it.
+    // `setsid` (util-linux) and not only a process group: the daemon must outlive the terminal that started it.
     let args = std::iter::once(&step.program).chain(&step.args).cloned().collect();
     let wrapped = Step { program: "setsid".to_owned(), args, ..step.clone() };
     let mut command = command(&wrapped)?;
@@ -119,8 +118,8 @@ fn command(step: &Step) -> Result<Command, ExecError> {
     if let Some(cwd) = &step.cwd {
         command.current_dir(cwd);
     }
-    // Its own group: a Ctrl-C in the terminal reaches xtask alone, which then stops its children
-    // once and in order, and a stop reaches the plugins that a client starts in turn.
+    // In its own group, the child does not receive a Ctrl-C in the terminal: xtask stops its children itself. Signals to
+    // the group also reach the plugins of a client.
     sys::in_own_group(&mut command);
     Ok(command)
 }
@@ -136,7 +135,7 @@ fn input(step: &Step) -> Result<Stdio, ExecError> {
     }
 }
 
-/// Writes a secret to the child, for as long as it reads.
+/// Writes a secret to the child while it reads.
 fn feed(step: &Step, child: &mut Child) {
     if let (Some(Stdin::Secret(bytes)), Some(mut pipe)) = (&step.stdin, child.stdin.take()) {
         let bytes = Arc::clone(bytes);
@@ -177,7 +176,7 @@ where
 struct Stopper<'a> {
     deadline: Option<Instant>,
     stopped: &'a AtomicBool,
-    asked_at: Option<Instant>,
+    stopped_at: Option<Instant>,
     cause: Cause,
     killed: bool,
 }
@@ -193,12 +192,12 @@ enum Cause {
 impl<'a> Stopper<'a> {
     fn new(step: &Step, stopped: &'a AtomicBool) -> Self {
         let deadline = step.timeout.map(|limit| Instant::now() + limit);
-        Self { deadline, stopped, asked_at: None, cause: Cause::Deadline, killed: false }
+        Self { deadline, stopped, stopped_at: None, cause: Cause::Deadline, killed: false }
     }
 
     /// Why the child must end, if it must.
     fn cause(&self) -> Option<Cause> {
-        if interrupt::asked() {
+        if interrupt::received() {
             return Some(Cause::Interrupt);
         }
         if self.stopped.load(Ordering::SeqCst) {
@@ -208,19 +207,19 @@ impl<'a> Stopper<'a> {
     }
 
     fn stopping(&self) -> bool {
-        self.asked_at.is_some()
+        self.stopped_at.is_some()
     }
 
     fn look(&mut self, child: &mut Child) {
-        match self.asked_at {
+        match self.stopped_at {
             None => {
                 if let Some(cause) = self.cause() {
                     self.cause = cause;
-                    self.asked_at = Some(Instant::now());
+                    self.stopped_at = Some(Instant::now());
                     sys::signal_group(child, Signal::Interrupt);
                 }
             }
-            Some(asked) if !self.killed && asked.elapsed() >= GRACE => {
+            Some(since) if !self.killed && since.elapsed() >= GRACE => {
                 self.killed = true;
                 sys::signal_group(child, Signal::Kill);
             }
@@ -229,7 +228,7 @@ impl<'a> Stopper<'a> {
     }
 
     fn verdict(&self, step: &Step) -> Option<ExecError> {
-        self.asked_at?;
+        self.stopped_at?;
         Some(match self.cause {
             Cause::Interrupt => ExecError::Interrupted,
             Cause::Stop => ExecError::Stopped,

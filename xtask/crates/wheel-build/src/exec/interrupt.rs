@@ -3,23 +3,23 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-static ASKED: AtomicBool = AtomicBool::new(false);
-/// Number of children that own the terminal now; their user ends them.
+static RECEIVED: AtomicBool = AtomicBool::new(false);
+/// Number of children that own the terminal. The user ends them.
 static ATTACHED: AtomicUsize = AtomicUsize::new(0);
-/// How long xtask may take to stop in good order; longer than a child may.
+/// Maximum time to stop; longer than that of a child.
 const LIMIT: Duration = Duration::from_secs(15);
-/// What a shell calls a process that SIGINT ended.
+/// A shell's status for a process that SIGINT ended.
 const STATUS: i32 = 130;
 
-/// Installs the handler for SIGINT, SIGTERM and SIGHUP: the first one stops every running
-/// step in good order, a second one ends xtask at once. Without a second one, xtask ends after
-/// `LIMIT`, whatever it waits for: the system may block a thread that opens or reads a file.
+/// Installs the handler for SIGINT, SIGTERM and SIGHUP. The first signal stops all running steps, a second one ends
+/// xtask at once. Without a second one, xtask ends after `LIMIT`, because the system may block a thread that opens or
+/// reads a file.
 ///
 /// # Errors
-/// When the system refuses the handler, or one is there already.
+/// If the system rejects the handler, or a handler exists already.
 pub fn install() -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::SeqCst) {
+        if RECEIVED.swap(true, Ordering::SeqCst) {
             std::process::exit(STATUS);
         }
         // The handler's own thread must receive the second signal.
@@ -34,11 +34,11 @@ pub fn install() -> Result<(), ctrlc::Error> {
 }
 
 /// Whether xtask was interrupted.
-pub fn asked() -> bool {
-    ASKED.load(Ordering::SeqCst)
+pub fn received() -> bool {
+    RECEIVED.load(Ordering::SeqCst)
 }
 
-/// A child owns the terminal as long as this lives.
+/// A child owns the terminal until this value is dropped.
 pub(super) struct Attached;
 
 impl Attached {

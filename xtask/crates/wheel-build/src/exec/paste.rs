@@ -1,4 +1,4 @@
-//! Steps as a POSIX shell takes them, ready to paste; secrets stay out of them.
+//! Steps as commands for a POSIX shell, ready to paste and without secrets.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ impl fmt::Debug for Step {
 }
 
 impl Step {
-    /// The command in lines of at most `width` columns, which the shell reads as one. An option and its value, and
-    /// a word that is longer, stay on one line.
+    /// The command, continued over lines of at most `width` columns. An option and its value stay on one line, and so
+    /// does a longer word.
     pub(crate) fn folded(&self, width: usize) -> String {
         const END: &str = " \\";
         const INDENT: &str = "    ";
@@ -85,7 +85,7 @@ fn columns(text: &str) -> usize {
     text.lines().last().unwrap_or_default().chars().count()
 }
 
-/// Quotes `word` for a POSIX shell where it needs it.
+/// Quotes `word` for a POSIX shell, if necessary.
 pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./@%^".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

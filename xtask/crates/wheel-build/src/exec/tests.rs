@@ -106,7 +106,7 @@ fn a_file_is_read_as_standard_input() {
 
 #[test]
 fn a_secret_is_read_whole_and_never_shown() {
-    // More than a pipe holds, so that the child must read while this process writes.
+    // Larger than a pipe, so that the child must read while this process writes.
     let secret: Arc<[u8]> = b"a secret\n".repeat(50_000).into();
     let step = Step::new("sha256sum", [""; 0]).secret_stdin(&secret);
     let hash = Exec::real().read(&step).unwrap();

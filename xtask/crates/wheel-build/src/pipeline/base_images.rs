@@ -217,7 +217,7 @@ fn make(
     let engine = making.engine;
     let name = name(making.config, &recipe_hash(&engine.root.join(&engine.assets))?, job, base);
     let reference =
-        making.repository.map_or_else(|| name.local(), |repository| name.within(repository));
+        making.repository.map_or_else(|| name.local(), |repository| name.in_repository(repository));
     let made = |digest: String, unchanged: bool| BaseImageResult {
         target: job.target.name.clone(),
         platform: job.platform.to_string(),

@@ -1,4 +1,4 @@
-//! How long each job's last build took, for the estimate before the next one.
+//! Durations of each job's last build, for the estimate before the next one.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ fn file(work: &Utf8Path, job: &Job) -> Utf8PathBuf {
     work.join("jobs").join(job.slug()).join("seconds")
 }
 
-/// Notes that `job` took so long. Without the note, the next run has no estimate.
+/// Records the duration of `job`. Without it, the next run has no estimate.
 pub(super) fn record(work: &Utf8Path, job: &Job, seconds: f64) {
     let _ = fs_err::write(file(work, job), format!("{seconds:.1}\n"));
 }

@@ -53,7 +53,7 @@ pub(crate) use outcome::{
 pub(crate) use printed::commands;
 pub(crate) use reproduce::{Against, Reproduction, Verdict, reproduce, word};
 pub(crate) use run::{Options, builders, run};
-pub(crate) use settings::{asked, settings};
+pub(crate) use settings::{requested, settings};
 pub(crate) use shell::{Place as ShellPlace, last_failed, shell_image};
 pub(crate) use source::{
     PreparedSource, Reason, Summary, check_requires_python, ignored, inputs, prepare, select,

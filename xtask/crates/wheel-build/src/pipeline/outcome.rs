@@ -1,4 +1,4 @@
-//! How jobs end, as people and programs read it.
+//! The outcome of jobs, for people and for programs.
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -13,16 +13,16 @@ use crate::store::StoreError;
 use wheel_audit::dist::Entry;
 use wheel_audit::text::shown;
 
-/// How one job ended.
+/// The outcome of one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "outcome")]
 pub(crate) enum Outcome {
-    /// The wheel was made now.
+    /// This run built the wheel.
     Built {
         /// The wheel in `dist/`.
         wheel: Entry,
     },
-    /// The wheel was there already, made from the same things.
+    /// `dist/` already has a wheel with the same inputs.
     Unchanged {
         /// The wheel in `dist/`.
         wheel: Entry,
@@ -34,27 +34,27 @@ pub(crate) enum Outcome {
 /// Why a job has no wheel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
-    /// What went wrong.
+    /// The error.
     pub message: String,
-    /// The build step that failed, where it was one.
+    /// The failed build step, if a step failed.
     pub step: Option<String>,
-    /// The last lines that step printed.
+    /// The last lines of its output.
     pub tail: Vec<String>,
     /// The job's log.
     pub log: Utf8PathBuf,
-    /// What to do about it.
+    /// The fix.
     pub hint: Option<String>,
     /// Kind of failure, for programs.
     pub reason: FailureReason,
-    /// The host that did not answer, where that is the reason.
+    /// The host that did not answer, if that is the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Whether the machine could not run it, rather than the package being at fault.
+    /// Whether the machine is the cause, rather than the package.
     pub could_not_run: bool,
-    /// Whether no other job could do better.
+    /// Whether every other job would fail for the same reason.
     #[serde(skip)]
     pub ends_run: bool,
-    /// Whether another job's failure is the reason: this one was not begun, or was stopped.
+    /// Whether another job's failure is the reason: it prevented or stopped this one.
     #[serde(skip)]
     pub consequence: bool,
 }
@@ -69,18 +69,18 @@ pub(crate) enum FailureReason {
     DiskFull,
     /// The container engine does not answer or lacks a feature that the run needs.
     Engine,
-    /// There is no base image.
+    /// The base image is not available.
     BaseImage,
     /// A build step failed.
     Step,
-    /// The wheel was refused, or a file could not be read or written.
+    /// The audit rejected the wheel, or a file could not be read or written.
     Other,
     /// Another job's failure, the user or a missing emulator ended or excluded it.
     NotRun,
 }
 
 impl FailureReason {
-    /// The word for it, as JSON has it.
+    /// The word in JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Network => "network",
@@ -109,7 +109,7 @@ impl FailureReason {
     }
 }
 
-/// What the audit of a wheel found, apart from notes.
+/// The findings of a wheel, without notes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Findings {
     /// Each finding of severity `warning`.
@@ -137,31 +137,31 @@ pub(crate) struct Warning {
 pub(crate) struct JobReport {
     /// Target name.
     pub target: String,
-    /// Platform in the engine's words.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
     pub interpreter: String,
-    /// Wall time in seconds; what a wait for the base image took is not in it.
+    /// Wall time in seconds, without the wait for the base image.
     pub seconds: f64,
-    /// What the audit found that does not refuse the wheel; `None` without a wheel.
+    /// Findings that do not reject the wheel; `None` without a wheel.
     pub findings: Option<Findings>,
-    /// Whether the package's own code ran without a network.
+    /// Whether the package's code ran without network.
     pub isolated: bool,
-    /// How it ended.
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
-/// What a run did.
+/// The report of a run.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct RunReport {
-    /// Version of this shape.
+    /// Version of this format.
     pub schema_version: u32,
-    /// Folder of the results.
+    /// Folder of the wheels.
     pub dist: Utf8PathBuf,
-    /// The files that were built from, where they are a folder's.
+    /// The packed files; `None` for a source archive of the index.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Summary>,
-    /// Every job, in the plan's order.
+    /// The jobs, in the plan's order.
     pub jobs: Vec<JobReport>,
     /// Wall time in seconds.
     pub seconds: f64,
@@ -184,7 +184,7 @@ impl RunReport {
 }
 
 impl JobReport {
-    /// Why there is no wheel, where there is none.
+    /// The failure, if there is no wheel.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         match &self.outcome {
             Outcome::Failed(failure) => Some(failure),
@@ -194,7 +194,7 @@ impl JobReport {
 }
 
 impl Failure {
-    /// No wheel, because another job failed.
+    /// A job without a wheel because another job failed.
     pub(super) fn left_out(message: &str, log: Utf8PathBuf) -> Self {
         Self {
             message: message.to_owned(),
@@ -211,7 +211,7 @@ impl Failure {
     }
 }
 
-/// What `error` comes to, as people and programs read it.
+/// The failure for `error`.
 pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
     let engine = error.engine();
     let step = engine.and_then(EngineError::step);
@@ -219,14 +219,14 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
         return Failure::left_out("stopped: an earlier failure ended the run", log);
     }
     if matches!(engine, Some(EngineError::Exec(ExecError::Interrupted))) {
-        // Nothing failed: whoever pressed the keys knows why there is no wheel.
+        // Nothing failed, and the user knows the reason.
         let stopped = Failure::left_out(&error.to_string(), log);
         return Failure { could_not_run: true, ends_run: true, ..stopped };
     }
     let full = disk_full(error);
     let message = match &full {
         Some(error) => format!("the disk is full: {error}"),
-        None if is_systems(error) => shown(&error.to_string()).to_string(),
+        None if is_system_error(error) => shown(&error.to_string()).to_string(),
         None => error.to_string(),
     };
     let source = engine.and_then(EngineError::source_down);
@@ -254,8 +254,8 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
     }
 }
 
-/// Whether the system reports it, in one line that may name a file as a package called it.
-fn is_systems(error: &PipelineError) -> bool {
+/// Whether it is an error of the operating system. Its message may contain a file name from the package.
+fn is_system_error(error: &PipelineError) -> bool {
     matches!(error, PipelineError::Io(io) if io.kind() != std::io::ErrorKind::Other)
 }
 

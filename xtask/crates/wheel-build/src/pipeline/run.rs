@@ -210,7 +210,7 @@ impl Run<'_> {
                 }
                 Next::Skip(waiting) => {
                     let log = log(self.ctx, &self.plan.jobs[waiting.index]);
-                    let message = if interrupt::asked() {
+                    let message = if interrupt::received() {
                         "not started: the run was interrupted"
                     } else {
                         "not started: an earlier failure ended the run"

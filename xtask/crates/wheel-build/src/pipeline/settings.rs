@@ -22,7 +22,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, UserError> {
 }
 
 /// The wheels that `wheels.toml` requests.
-pub(crate) fn asked(config: &Config) -> RequestedWheels {
+pub(crate) fn requested(config: &Config) -> RequestedWheels {
     let folder = |target: &Target| {
         let one = |platform| (target.folder(platform), target.pythons.clone());
         target.platforms.iter().map(one).collect::<Vec<_>>()

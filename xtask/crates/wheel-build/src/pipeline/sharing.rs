@@ -139,11 +139,11 @@ impl Forecast<'_> {
         }
         let build = &job.settings.build;
         let settings = serde_json::to_string(&(&build.config_settings, &build.env));
-        let is_asked = self.is_stable || settings.is_ok_and(|text| selects_stable(&text));
+        let is_requested = self.is_stable || settings.is_ok_and(|text| selects_stable(&text));
         let (name, is_free_threaded) = kind(lead.interpreter);
         let has_stable =
             name == "cp" && (!is_free_threaded || lead.interpreter.python_version() >= (3, 15));
-        is_asked && has_stable && kind(lead.interpreter) == kind(job.interpreter)
+        is_requested && has_stable && kind(lead.interpreter) == kind(job.interpreter)
     }
 }
 

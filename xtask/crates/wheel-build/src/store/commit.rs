@@ -109,7 +109,7 @@ impl Store {
             let reason = format!("this xtask does not support its format: {error}");
             StoreError::not_safe(self.journal().as_str(), &reason)
         })?;
-        self.carry_out(&journal)?;
+        self.execute(&journal)?;
         self.finish()?;
         Ok(true)
     }
@@ -204,7 +204,7 @@ impl Store {
         // From this rename on, the change will be completed, even if this process is killed.
         fs_err::rename(draft, self.journal())?;
         sync_folder(&self.work)?;
-        self.carry_out(&journal)?;
+        self.execute(&journal)?;
         self.finish()
     }
 
@@ -266,7 +266,7 @@ impl Store {
         Ok(())
     }
 
-    fn carry_out(&self, journal: &Journal) -> Result<(), StoreError> {
+    fn execute(&self, journal: &Journal) -> Result<(), StoreError> {
         let mut folders = BTreeSet::from([self.dist.clone()]);
         for path in &journal.moves {
             let (from, to) = (inside(&self.staging(), path)?, inside(&self.dist, path)?);

@@ -87,7 +87,7 @@ fn wait_for(file: &std::fs::File) -> std::io::Result<bool> {
         match file.try_lock() {
             Ok(()) => return Ok(true),
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if crate::exec::interrupt::asked() => {
+            Err(TryLockError::WouldBlock) if crate::exec::interrupt::received() => {
                 return Ok(false);
             }
             Err(TryLockError::WouldBlock) => {

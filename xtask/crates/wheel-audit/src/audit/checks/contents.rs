@@ -110,7 +110,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     );
     findings.extend(duplicates(contents));
     let own = context.name.as_ref().map_or("", |name| name.distribution.as_str());
-    tops(contents, own, findings);
+    top_level_names(contents, own, findings);
 }
 
 /// Reports all paths in one finding, at the first path.
@@ -172,7 +172,7 @@ fn duplicates(contents: &Contents) -> Option<Finding> {
 }
 
 /// Checks the top-level names of the wheel. `own` is the distribution's name.
-fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
+fn top_level_names(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
     let (mut files, mut folders) = (BTreeSet::new(), BTreeMap::<&str, bool>::new());
     for path in contents.digests.keys().filter_map(|path| library::path(path)) {
         let has_python = |file: &str| library::module_name(file).is_some();

@@ -91,12 +91,12 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             findings.push(SIGNATURE.broken(&path, "is a signature that nothing verifies"));
         }
     }
-    let tops: BTreeSet<&str> =
+    let top_level_names: BTreeSet<&str> =
         contents.digests.keys().filter_map(|path| path.split('/').next()).collect();
-    for top in tops.iter().filter(|top| library::is_egg_info(top)) {
+    for top in top_level_names.iter().filter(|top| library::is_egg_info(top)) {
         findings.push(STRAY_METADATA.broken(top, "metadata of an older format"));
     }
-    data_folders(contents, context.name.as_ref().ok(), &tops, findings);
+    data_folders(contents, context.name.as_ref().ok(), &top_level_names, findings);
 }
 
 fn shown(build: Option<&String>) -> String {
@@ -106,10 +106,10 @@ fn shown(build: Option<&String>) -> String {
 fn data_folders(
     contents: &Contents,
     name: Option<&WheelName>,
-    tops: &BTreeSet<&str>,
+    top_level_names: &BTreeSet<&str>,
     findings: &mut Vec<Finding>,
 ) {
-    for folder in tops.iter().filter(|top| library::is_data_folder(top)) {
+    for folder in top_level_names.iter().filter(|top| library::is_data_folder(top)) {
         // Installers ignore a file of that name.
         let below = contents.digests.keys().filter_map(|path| path.split_once('/'));
         let below: Vec<&str> =

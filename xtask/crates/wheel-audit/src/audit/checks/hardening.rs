@@ -42,17 +42,17 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
     // One finding covers all files, because a build usually links them alike.
     let linked: Vec<(&str, &ElfFacts)> = loadable().filter(|(_, facts)| is_linked(facts)).collect();
-    let mut note = |rule: &Rule, relro, what: &str| {
+    let mut note = |rule: &Rule, relro, tables: &str| {
         let files = linked.iter().filter(|(_, facts)| facts.relro == relro);
         let files: Vec<&str> = files.map(|(path, _)| *path).collect();
         if !files.is_empty() {
             let (count, all) = (files.len(), linked.len());
-            let message = format!("{count} of {all} files {what}: {}", listing(&files));
+            let message = format!("{tables} in {count} of {all} files: {}", listing(&files));
             findings.push(rule.broken(&context.facts.file, message));
         }
     };
-    note(&NO_RELRO, Relro::None, "have writable loader tables (no RELRO)");
-    note(&LAZY_BINDING, Relro::Partial, "have a writable global offset table (partial RELRO)");
+    note(&NO_RELRO, Relro::None, "writable loader tables (no RELRO)");
+    note(&LAZY_BINDING, Relro::Partial, "writable global offset table (partial RELRO)");
     findings.extend(debug_information(context));
 }
 

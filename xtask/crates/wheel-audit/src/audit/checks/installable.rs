@@ -38,11 +38,11 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     if !tags.iter().any(is_installable) {
         let message = format!("no interpreter installs a wheel for `{}`", name.tags);
         let finding = UNINSTALLABLE.broken(file, message);
-        let meant: BTreeSet<String> = tags.iter().filter_map(intended_tag).collect();
-        findings.push(if meant.is_empty() {
+        let intended: BTreeSet<String> = tags.iter().filter_map(intended_tag).collect();
+        findings.push(if intended.is_empty() {
             finding
         } else {
-            finding.with_help(format!("use {}", listing(&Vec::from_iter(meant))))
+            finding.with_help(format!("use {}", listing(&Vec::from_iter(intended))))
         });
     }
     let Some(contents) = context.contents() else { return };
@@ -125,8 +125,8 @@ fn intended_tag(tag: &Tag) -> Option<String> {
         _ if tag.python == format!("cp{of_abi}") => (tag.python.clone(), format!("cp{of_abi}")),
         abi => (format!("cp{of_abi}"), abi.to_owned()),
     };
-    let meant = Tag { python, abi, platform: tag.platform.clone() };
-    is_installable(&meant).then(|| format!("{}-{}", meant.python, meant.abi))
+    let intended = Tag { python, abi, platform: tag.platform.clone() };
+    is_installable(&intended).then(|| format!("{}-{}", intended.python, intended.abi))
 }
 
 /// The one version of Python that installs a wheel with this tag; `None` if there are several.

@@ -89,8 +89,8 @@ impl<'a> Resolver<'a> {
         self.versions_not_defined(file, facts, &mut outcome);
         self.libraries_not_needed(file, facts, arch, &mut outcome);
         for (index, import) in facts.imports.iter().enumerate() {
-            let is_systems = import.need.is_some_and(|need| inside.get(need) != Some(&true));
-            if import.weak || import.binding == Binding::Never || is_systems {
+            let is_system_error = import.need.is_some_and(|need| inside.get(need) != Some(&true));
+            if import.weak || import.binding == Binding::Never || is_system_error {
                 continue;
             }
             let hash = symbol_hash(import.name.as_bytes());

@@ -95,11 +95,11 @@ fn scope<'a>(wheel: &Wheel<'a, '_>, root: usize, left: &mut usize) -> Option<Sco
             let all = names.get(elf.arch, name);
             *left = left.checked_sub(all.len())?;
             let is_loaded = || all.iter().any(|file| seen.contains(file));
-            let is_systems = || !is_program && host.has_loaded(name, elf.arch);
+            let is_system_error = || !is_program && host.has_loaded(name, elf.arch);
             let is_shadowed = || {
                 is_known(&host.library(name, elf.arch), elf.arch) && shadowed.has(&elf.path, name)
             };
-            if !all.is_empty() && !is_loaded() && (is_systems() || is_shadowed()) {
+            if !all.is_empty() && !is_loaded() && (is_system_error() || is_shadowed()) {
                 scope.replaced.extend(all);
                 scope.add_library(name, elf.arch, host);
                 continue;

@@ -12,11 +12,12 @@ pub(in crate::audit) struct Shadowed(BTreeSet<(String, String)>);
 impl Shadowed {
     /// Finds them in a wheel, except libraries that its Python code may load itself.
     pub(in crate::audit) fn find(contents: &Contents, host: &Host) -> Self {
-        let is_systems = |elf: &Elf, name: &str| is_known(&host.library(name, elf.arch), elf.arch);
+        let is_system_error =
+            |elf: &Elf, name: &str| is_known(&host.library(name, elf.arch), elf.arch);
         let has_name = |elf: &Elf| {
             let soname = elf.loadable().and_then(|facts| facts.soname.as_deref());
             let names = soname.into_iter().chain(elf.path.rsplit('/').next());
-            names.into_iter().any(|name| is_systems(elf, name))
+            names.into_iter().any(|name| is_system_error(elf, name))
         };
         if !contents.elves.iter().any(has_name) {
             return Self::default();

@@ -32,8 +32,9 @@ pub(super) const DAMAGED_NAMES: Rule = Rule::error(
 
 pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     let Some(contents) = context.contents() else { return };
-    let (requires, tops) = (Requirement::all(context), search::tops(Some(contents)));
-    let wheel = Wheel { requires: &requires, tops: &tops };
+    let (requires, top_level_names) =
+        (Requirement::all(context), search::top_level_names(Some(contents)));
+    let wheel = Wheel { requires: &requires, top_level_names: &top_level_names };
     let arch = context.facts.needs.arch;
     let limits = context.limits(arch);
     let mut on_some_systems = BTreeSet::new();
@@ -81,7 +82,7 @@ fn is_garbage(library: &str) -> bool {
 struct Wheel<'a> {
     requires: &'a [Requirement<'a>],
     /// The top-level names that the wheel installs.
-    tops: &'a BTreeSet<String>,
+    top_level_names: &'a BTreeSet<String>,
 }
 
 impl<'a> Wheel<'a> {
@@ -98,8 +99,8 @@ impl<'a> Wheel<'a> {
 
     fn in_search_path(&self, elf: &Elf) -> Option<&'a Requirement<'a>> {
         let folders = search::own_folders(&elf.path, elf.loadable()?);
-        let tops = folders.iter().filter_map(|folder| folder.split('/').next());
-        let mut foreign = tops.filter(|&top| !self.tops.contains(top));
+        let top_level_names = folders.iter().filter_map(|folder| folder.split('/').next());
+        let mut foreign = top_level_names.filter(|&top| !self.top_level_names.contains(top));
         foreign.find_map(|top| self.requires.iter().find(|each| each.is_named_after(top)))
     }
 }

@@ -80,7 +80,7 @@ pub fn html(report: &Report) -> String {
                         li { a href="#wheels" { "Wheels and files" } }
                     }
                 }
-                @if tally.judged > UNFILTERED { (filter(&page)) }
+                @if tally.checked > UNFILTERED { (filter(&page)) }
                 main #main tabindex="-1" {
                     (matrix::part(&page))
                     (findings::part(&page))
@@ -126,8 +126,8 @@ fn overview(page: &Page<'_>, tally: &Tally) -> Markup {
             @else { "✗ Fail: " (count(errors, "error")) }
         }
         dl.tally {
-            (number("Files", tally.judged + tally.unread))
-            (number("Files with errors", tally.judged - tally.good + tally.unread))
+            (number("Files", tally.checked + tally.unread))
+            (number("Files with errors", tally.checked - tally.good + tally.unread))
             (number("Do not load somewhere", page.cells.iter().filter(breaks).count()))
             (number("Errors", errors))
             (number("Warnings", tally.warnings))

@@ -76,18 +76,18 @@ pub(super) const MAX_PROBLEMS: usize = 1_000;
 /// The problems of an archive, up to the limit.
 #[derive(Default)]
 pub(super) struct Problems {
-    told: Vec<ArchiveProblem>,
-    untold: usize,
+    kept: Vec<ArchiveProblem>,
+    omitted: usize,
 }
 
 impl Problems {
     pub(super) fn push(&mut self, problem: ArchiveProblem) {
         // Always keep problems that other checks depend on. There is one of each kind.
-        let is_new = |told: &[ArchiveProblem]| !told.iter().any(ArchiveProblem::forbids_reading);
-        if self.told.len() < MAX_PROBLEMS || problem.forbids_reading() && is_new(&self.told) {
-            self.told.push(problem);
+        let is_new = |kept: &[ArchiveProblem]| !kept.iter().any(ArchiveProblem::forbids_reading);
+        if self.kept.len() < MAX_PROBLEMS || problem.forbids_reading() && is_new(&self.kept) {
+            self.kept.push(problem);
         } else {
-            self.untold += 1;
+            self.omitted += 1;
         }
     }
 
@@ -97,10 +97,10 @@ impl Problems {
 
     /// All reported problems.
     pub(super) fn finish(mut self) -> Vec<ArchiveProblem> {
-        if self.untold > 0 {
-            self.told.push(ArchiveProblem::More { count: self.untold });
+        if self.omitted > 0 {
+            self.kept.push(ArchiveProblem::More { count: self.omitted });
         }
-        self.told
+        self.kept
     }
 }
 

@@ -46,13 +46,13 @@ pub(crate) struct WheelsArgs {
     /// Print the exact commands without running them
     #[arg(long)]
     pub dry_run: bool,
-    /// Report as JSON on stdout
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// Report as Markdown on stdout, for a job summary
+    /// Print the report as Markdown, for a job summary
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
-    /// Maximum number of concurrent jobs [default: as many as cores and memory allow]
+    /// Limit the number of concurrent jobs [default: as many as cores and memory allow]
     #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
     /// Stop at the first failure and cancel running jobs

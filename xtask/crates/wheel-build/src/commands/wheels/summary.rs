@@ -1,4 +1,4 @@
-//! The end of a run: a table of all jobs, then what failed and why.
+//! The end of a run: a table of all jobs, then the failures with their reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,10 +12,10 @@ use wheel_audit::report::{self, Annotation};
 use wheel_audit::text;
 
 const HEAD: [&str; 8] = ["folder", "python", "tag", "size", "smoke", "tests", "time", "outcome"];
-/// Column of the package's own tests, which most packages do not configure.
+/// Column of the package tests. It is omitted if no package tests are configured.
 const TESTS: usize = 5;
 
-/// The table of all jobs in lines of `width` columns, and how many wheels there are.
+/// The table of all jobs in lines of `width` columns, and the number of wheels.
 pub(super) fn table(report: &RunReport, width: usize) -> String {
     let mut rows: Vec<_> = report.jobs.iter().map(row).collect();
     let mut head = HEAD.to_vec();
@@ -87,7 +87,7 @@ pub(super) fn verdict(findings: &Findings) -> String {
     std::iter::once("pass".to_owned()).chain(remarks).collect::<Vec<_>>().join(", ")
 }
 
-/// The warnings, each once with all the jobs that have it.
+/// The warnings, each once with all of its jobs.
 pub(super) fn warnings(report: &RunReport) -> Vec<String> {
     let mut found: BTreeMap<&Warning, Vec<&JobReport>> = BTreeMap::new();
     for job in &report.jobs {
@@ -158,7 +158,7 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
         || one.message == other.message && error(one).is_some_and(|it| error(other) == Some(it))
 }
 
-/// The failures and warnings of a run, as a hosted run shows them.
+/// The failures and warnings of a run as annotations of a hosted run.
 pub(super) fn annotations(report: &RunReport) -> Vec<Annotation> {
     let failures = causes(report).into_iter().map(|(failure, jobs)| {
         let title = match failure.reason {
@@ -184,7 +184,7 @@ pub(super) fn annotations(report: &RunReport) -> Vec<Annotation> {
     failures.chain(warnings(report).into_iter().map(warning)).collect()
 }
 
-/// The wheels of `manifest` that stay although the job that would have replaced them failed.
+/// The wheels of `manifest` that stay because the job that replaces them failed.
 pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> {
     let failed = report.jobs.iter().filter(|job| job.failure().is_some());
     let old = failed.filter_map(|job| {
@@ -206,7 +206,7 @@ pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> 
 /// Maximum number of lines of a step's output below its error.
 const QUOTED: usize = 12;
 
-/// The error of the tool that failed, the lines around it, the step, the log, what to do.
+/// The error of the failed tool, the lines around it, the step, the log and the hint.
 fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
     let found = headline(&failure.tail);
     let error = found.as_ref().map_or(failure.message.as_str(), |found| found.text.as_str());
@@ -233,7 +233,7 @@ fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
     text
 }
 
-/// The lines around the one `at` which the error is; all of them where it is not known.
+/// The lines around the error at `at`; all of them if it is unknown.
 fn quoted(tail: &[String], at: Option<usize>) -> &[String] {
     let Some(at) = at else { return tail };
     let most = tail.len().saturating_sub(QUOTED);

@@ -128,7 +128,7 @@ pub(crate) fn examine(
         let handlers: Vec<_> =
             known.iter().filter(|(of, _)| of == arch).map(|(_, handler)| handler).collect();
         let trial = trial::run(exec, arch.name)?;
-        let (state, why) = judge(arch.name == own, &handlers, trial);
+        let (state, why) = evaluate(arch.name == own, &handlers, trial);
         let emulators = handlers.into_iter().map(|handler| emulator(machine, handler)).collect();
         anyhow::Ok(Row { arch: arch.name, state, why, emulators, known: arch })
     };
@@ -141,7 +141,7 @@ pub(crate) fn examine(
     })
 }
 
-fn judge(is_own: bool, handlers: &[&Handler], trial: Trial) -> (State, Option<String>) {
+fn evaluate(is_own: bool, handlers: &[&Handler], trial: Trial) -> (State, Option<String>) {
     let in_containers = handlers.iter().any(|handler| handler.works());
     match trial {
         Trial::Ran if is_own || handlers.iter().all(|handler| !handler.enabled) => {

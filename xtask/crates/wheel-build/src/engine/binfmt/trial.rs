@@ -53,10 +53,10 @@ pub(super) fn run(exec: &Exec, arch: &str) -> anyhow::Result<Trial> {
         thread::sleep(Duration::from_millis(10));
         answer = exec.capture(&step);
     }
-    judge(answer, &folder)
+    evaluate(answer, &folder)
 }
 
-fn judge(answer: Result<Captured, ExecError>, folder: &Utf8Path) -> anyhow::Result<Trial> {
+fn evaluate(answer: Result<Captured, ExecError>, folder: &Utf8Path) -> anyhow::Result<Trial> {
     let failed = |why: String| Ok(Trial::Failed(why));
     match answer {
         Ok(answer) if answer.status == format!("exit status: {}", program::STATUS) => {
@@ -113,13 +113,13 @@ mod tests {
         assert_eq!(zero, Trial::Failed(why.to_owned()));
         let start = |kind: ErrorKind| {
             let answer = Err(ExecError::Start { program: "x".to_owned(), source: kind.into() });
-            match judge(answer, Utf8Path::new("/t/x")).unwrap() {
+            match evaluate(answer, Utf8Path::new("/t/x")).unwrap() {
                 Trial::Failed(why) => why,
                 Trial::Ran => "ran".to_owned(),
             }
         };
         assert!(start(ErrorKind::PermissionDenied).starts_with("`/t` "));
         assert!(start(ErrorKind::InvalidData).starts_with("a test program could not be started"));
-        assert!(judge(Err(ExecError::Interrupted), Utf8Path::new("/t")).is_err());
+        assert!(evaluate(Err(ExecError::Interrupted), Utf8Path::new("/t")).is_err());
     }
 }

@@ -140,10 +140,10 @@ impl Facts {
     pub(crate) fn collect(exec: &Exec, machine: &Machine, image: &str) -> Self {
         let has_client = machine.find("docker").is_some();
         let (docker, plugin, index, access) = thread::scope(|scope| {
-            let docker = scope.spawn(|| ask_engine(exec, has_client));
-            let plugin = scope.spawn(|| ask_buildx(exec, has_client, image));
-            let index = scope.spawn(|| ask_index(exec, machine.find("python3").is_some()));
-            let access = scope.spawn(|| ask_access(exec, machine));
+            let docker = scope.spawn(|| query_engine(exec, has_client));
+            let plugin = scope.spawn(|| query_buildx(exec, has_client, image));
+            let index = scope.spawn(|| query_index(exec, machine.find("python3").is_some()));
+            let access = scope.spawn(|| query_access(exec, machine));
             (docker.join(), plugin.join(), index.join(), access.join())
         });
         let (client, engine) = docker.unwrap_or((None, EngineState::NoClient));
@@ -220,52 +220,52 @@ impl Facts {
     }
 }
 
-fn ask(exec: &Exec, program: &str, args: &[&str]) -> Result<Captured, ExecError> {
+fn query(exec: &Exec, program: &str, args: &[&str]) -> Result<Captured, ExecError> {
     let args = args.iter().copied();
     exec.capture(&Step::new(program, args).env("LC_ALL", "C").timeout(LIMIT))
 }
 
-fn ask_engine(exec: &Exec, has_client: bool) -> (Option<Client>, EngineState) {
+fn query_engine(exec: &Exec, has_client: bool) -> (Option<Client>, EngineState) {
     if !has_client {
         return (None, EngineState::NoClient);
     }
-    let answer = ask(exec, "docker", &["version", "--format", "{{json .}}"]);
+    let answer = query(exec, "docker", &["version", "--format", "{{json .}}"]);
     let (client, mut engine) = docker::read_version(&answer);
     if let EngineState::Answers(server) = &mut engine
-        && let Ok(info) = ask(exec, "docker", &["info", "--format", "{{json .}}"])
+        && let Ok(info) = query(exec, "docker", &["info", "--format", "{{json .}}"])
     {
         docker::read_info(server, &info.stdout);
     }
     (client, engine)
 }
 
-fn ask_buildx(exec: &Exec, has_client: bool, image: &str) -> (Buildx, Option<Builder>, Reach) {
+fn query_buildx(exec: &Exec, has_client: bool, image: &str) -> (Buildx, Option<Builder>, Reach) {
     let missing = (Buildx::Missing, None, Reach::Untried("there is no `docker buildx`"));
     if !has_client {
         return missing;
     }
-    let buildx = match ask(exec, "docker", &["buildx", "version"]) {
+    let buildx = match query(exec, "docker", &["buildx", "version"]) {
         Ok(captured) if captured.success => {
             docker::read_buildx(&captured.stdout).map_or(Buildx::Unreadable, Buildx::Found)
         }
         _ => return missing,
     };
     let (builder, registry) = thread::scope(|scope| {
-        let builder = scope.spawn(|| ask(exec, "docker", &["buildx", "inspect"]));
-        let registry = ask(exec, "docker", &["buildx", "imagetools", "inspect", "--", image]);
+        let builder = scope.spawn(|| query(exec, "docker", &["buildx", "inspect"]));
+        let registry = query(exec, "docker", &["buildx", "imagetools", "inspect", "--", image]);
         (builder.join(), registry)
     });
     let builder = builder.ok().and_then(Result::ok);
     (buildx, builder.and_then(|answer| docker::read_builder(&answer.stdout)), reach(registry))
 }
 
-fn ask_index(exec: &Exec, has_python: bool) -> Reach {
+fn query_index(exec: &Exec, has_python: bool) -> Reach {
     if !has_python {
         return Reach::Untried("there is no `python3`");
     }
     let args = "-m pip --disable-pip-version-check --no-input --retries 0 --timeout 4 -q \
                 index versions pip";
-    let answer = ask(exec, "python3", &args.split_whitespace().collect::<Vec<_>>());
+    let answer = query(exec, "python3", &args.split_whitespace().collect::<Vec<_>>());
     match answer {
         Ok(answer) if answer.stderr.contains("No module named") => {
             Reach::Untried("there is no `python3 -m pip`")
@@ -291,14 +291,14 @@ fn reach(answer: Result<Captured, ExecError>) -> Reach {
     }
 }
 
-fn ask_access(exec: &Exec, machine: &Machine) -> Access {
+fn query_access(exec: &Exec, machine: &Machine) -> Access {
     if machine.is_root {
         return Access::Root;
     }
     if machine.find("sudo").is_none() {
         return Access::None;
     }
-    match ask(exec, "sudo", &["-n", "true"]) {
+    match query(exec, "sudo", &["-n", "true"]) {
         Ok(answer) if answer.success => Access::Sudo,
         _ => Access::SudoWithPassword,
     }

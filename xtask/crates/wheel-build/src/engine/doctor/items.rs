@@ -30,7 +30,7 @@ impl Item {
 }
 
 /// All items in display order.
-pub(super) fn judge(facts: &Facts) -> Vec<Item> {
+pub(super) fn evaluate(facts: &Facts) -> Vec<Item> {
     let mut items = vec![system(facts), access(facts), client(facts), engine(facts)];
     items.extend(image_store(facts));
     items.extend(bridge(facts));

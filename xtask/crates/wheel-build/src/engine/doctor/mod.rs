@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub(crate) use self::facts::Facts;
 pub(crate) use self::machine::Machine;
-use crate::engine::setup::Wants;
+use crate::engine::setup::SetupOptions;
 use crate::exec::Exec;
 
 /// Increased when a field of [`Diagnosis`] changes its meaning.
@@ -80,24 +80,24 @@ impl State {
 impl Diagnosis {
     /// Judges `facts`.
     pub(crate) fn of(facts: Facts) -> Self {
-        let items = items::judge(&facts);
+        let items = items::evaluate(&facts);
         let ready = !items.iter().any(|item| item.required && item.state == State::Missing);
         Self { schema_version: SCHEMA_VERSION, ready, items, facts }
     }
 
-    /// The items that `wants` requires and this machine lacks.
-    pub(crate) fn missing(&self, wants: &Wants) -> Vec<Item> {
+    /// The items that `options` requires and this machine lacks.
+    pub(crate) fn missing(&self, options: &SetupOptions) -> Vec<Item> {
         let mut names: BTreeSet<String> = BTreeSet::new();
-        if wants.engine {
+        if options.engine {
             names.extend(["client", "engine", "buildx"].map(str::to_owned));
         }
-        if wants.bootstrap {
+        if options.bootstrap {
             names.insert("mmdebstrap".to_owned());
         }
         let mut missing: Vec<Item> =
             self.items.iter().filter(|item| names.contains(&item.name)).cloned().collect();
-        missing.extend(wants.emulators.iter().map(|arch| items::emulator(&self.facts, arch)));
-        if wants.bootstrap && wants.bootstraps.iter().any(|how| self.facts.lacks_keyring(how)) {
+        missing.extend(options.emulators.iter().map(|arch| items::emulator(&self.facts, arch)));
+        if options.bootstrap && options.bootstraps.iter().any(|how| self.facts.lacks_keyring(how)) {
             missing.push(items::ubuntu_keyring());
         }
         missing.retain(|item| item.state == State::Missing);
@@ -161,30 +161,30 @@ mod tests {
     #[test]
     fn a_machine_without_a_required_item_is_not_ready() {
         let bare = fixture::debian_12().diagnosis(&fixture::no_engine());
-        let wants = Wants {
+        let options = SetupOptions {
             engine: true,
             bootstrap: true,
             emulators: BTreeSet::from(["arm64".to_owned(), "amd64".to_owned()]),
-            ..Wants::default()
+            ..SetupOptions::default()
         };
-        let missing: Vec<_> = bare.missing(&wants).into_iter().map(|item| item.name).collect();
+        let missing: Vec<_> = bare.missing(&options).into_iter().map(|item| item.name).collect();
         assert!(!bare.ready);
         assert_eq!(missing, ["client", "engine", "buildx", "mmdebstrap", "emulator arm64"]);
-        assert!(bare.missing(&Wants::default()).is_empty());
+        assert!(bare.missing(&SetupOptions::default()).is_empty());
     }
 
     #[test]
     fn a_keyring_that_a_base_image_requires_counts_as_missing() {
         let noble = "tool = 'mmdebstrap'\nsuite = 'noble'\n\
                      keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg'";
-        let wants = Wants {
+        let options = SetupOptions {
             bootstrap: true,
             bootstraps: vec![toml::from_str(noble).unwrap()],
-            ..Wants::default()
+            ..SetupOptions::default()
         };
         let machine = || fixture::debian_12().programs(&["/usr/bin/mmdebstrap"]);
         let names = |machine: Fixture| {
-            let missing = machine.diagnosis(&fixture::fine()).missing(&wants);
+            let missing = machine.diagnosis(&fixture::fine()).missing(&options);
             missing.into_iter().map(|item| item.name).collect::<Vec<_>>()
         };
         assert_eq!(names(machine()), ["ubuntu-keyring"]);

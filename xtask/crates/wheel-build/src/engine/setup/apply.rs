@@ -43,7 +43,7 @@ pub(crate) fn apply(
         on_event(&Event::Started(action));
         let start = Instant::now();
         prepare(action)?;
-        carry_out(action, exec, on_event)?;
+        execute(action, exec, on_event)?;
         on_event(&Event::Done(start.elapsed()));
     }
     Ok(())
@@ -58,7 +58,7 @@ pub(crate) fn draft(plan: &SetupPlan) -> anyhow::Result<()> {
     plan.actions.iter().try_for_each(prepare)
 }
 
-fn carry_out(
+fn execute(
     action: &Action,
     exec: &Exec,
     on_event: &mut dyn FnMut(&Event<'_>),

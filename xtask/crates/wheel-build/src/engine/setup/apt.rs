@@ -291,7 +291,7 @@ impl Obstacle {
     }
 
     /// A short description.
-    pub(super) fn what(self) -> &'static str {
+    pub(super) fn description(self) -> &'static str {
         match self {
             Self::Locked => "another process is installing packages",
             Self::DiskFull => "the disk is full",
@@ -346,7 +346,7 @@ pub(super) fn failure(step: &Step, answer: &Captured) -> anyhow::Error {
     UserError::new(format!(
         "{}: `{step}` failed
 {answer}",
-        obstacle.what()
+        obstacle.description()
     ))
     .hint(obstacle.hint())
     .into()

@@ -58,7 +58,7 @@ pub(super) fn wait(
         if answers(exec, question)? {
             return Ok(());
         }
-        if interrupt::asked() {
+        if interrupt::received() {
             return Err(ExecError::Interrupted.into());
         }
         let text = log.map(|log| fs_err::read_to_string(log).unwrap_or_default());

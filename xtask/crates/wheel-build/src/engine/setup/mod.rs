@@ -25,7 +25,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The requirements of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Wants {
+pub(crate) struct SetupOptions {
     /// Client, engine and buildx.
     pub engine: bool,
     /// The tool that makes base images from packages.

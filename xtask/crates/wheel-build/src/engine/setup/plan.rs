@@ -7,7 +7,7 @@ use wheel_audit::UserError;
 use camino::Utf8Path;
 
 use super::apt::{self, Borrowed, Folder};
-use super::{Action, Folders, Kind, START_LIMIT, SetupPlan, Wants, daemon, sources};
+use super::{Action, Folders, Kind, START_LIMIT, SetupOptions, SetupPlan, daemon, sources};
 use crate::config::{Bootstrap, BootstrapTool};
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE};
@@ -24,22 +24,26 @@ const QUESTION: [&str; 3] = ["version", "--format", "{{.Server.Version}}"];
 /// used to derive from its first network's gateway, 172.17.0.1.
 const BRIDGE_ADDRESS: &str = "02:42:ac:11:00:01";
 
-/// Plans the actions until the machine with `facts` fulfils `wants`.
+/// Plans the actions until the machine with `facts` fulfils `options`.
 ///
 /// # Errors
 /// If that is impossible, or would replace something that `setup` did not install.
-pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::Result<SetupPlan> {
-    let engine = if wants.engine { lacks(facts)? } else { Lacks::default() };
-    let foreign = foreign(facts, wants)?;
+pub(crate) fn plan(
+    facts: &Facts,
+    options: &SetupOptions,
+    folders: &Folders,
+) -> anyhow::Result<SetupPlan> {
+    let engine = if options.engine { lacks(facts)? } else { Lacks::default() };
+    let foreign = foreign(facts, options)?;
     let mut packages: BTreeSet<&'static str> = engine.packages.clone();
-    if wants.bootstrap && !facts.has("mmdebstrap") {
+    if options.bootstrap && !facts.has("mmdebstrap") {
         packages.insert("mmdebstrap");
     }
-    if wants.pip && !facts.has("pip3") {
+    if options.pip && !facts.has("pip3") {
         packages.insert("python3-pip");
     }
-    if wants.bootstrap {
-        packages.extend(wants.bootstraps.iter().flat_map(|bootstrap| beside(facts, bootstrap)));
+    if options.bootstrap {
+        packages.extend(options.bootstraps.iter().flat_map(|bootstrap| beside(facts, bootstrap)));
     }
     for arch in &foreign {
         if !facts.binfmt.installed.contains(arch.name) && !facts.runs(arch.name) {
@@ -50,7 +54,7 @@ pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::R
             packages.insert("arch-test");
         }
     }
-    let steady = wants.engine && needs_bridge_address(facts, &engine);
+    let steady = options.engine && needs_bridge_address(facts, &engine);
     if steady && !facts.has("ip") {
         packages.insert("iproute2");
     }
@@ -60,7 +64,7 @@ pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::R
         let config = fresh.then(|| place_config(facts, folders));
         plan.actions.extend(installation(facts, &packages, folders, config)?);
     }
-    if wants.permanent && packages.iter().any(|name| is_borrowed(name)) {
+    if options.permanent && packages.iter().any(|name| is_borrowed(name)) {
         plan.actions.extend(make_permanent(facts, folders));
     }
     if engine.start {
@@ -90,10 +94,10 @@ fn beside(facts: &Facts, bootstrap: &Bootstrap) -> Vec<&'static str> {
     packages
 }
 
-/// The missing keys for the base images of `wants` that no known package
+/// The missing keys for the base images of `options` that no known package
 /// contains.
-pub(crate) fn missing_keys(wants: &Wants, has: impl Fn(&str) -> bool) -> Vec<String> {
-    let bootstraps = wants.bootstraps.iter().filter(|_| wants.bootstrap);
+pub(crate) fn missing_keys(options: &SetupOptions, has: impl Fn(&str) -> bool) -> Vec<String> {
+    let bootstraps = options.bootstraps.iter().filter(|_| options.bootstrap);
     let keys: BTreeSet<_> = bootstraps.filter_map(|how| how.keyring.as_ref()).collect();
     let missing = keys.into_iter().filter(|key| *key != UBUNTU_KEYRING && !has(key.as_str()));
     missing.map(|key| format!("`{key}`")).collect()
@@ -212,8 +216,8 @@ fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
 }
 
 /// The requested architectures that do not run here yet.
-fn foreign(facts: &Facts, wants: &Wants) -> anyhow::Result<Vec<&'static Arch>> {
-    let lacking = wants.emulators.iter().filter(|arch| !facts.is_native(arch));
+fn foreign(facts: &Facts, options: &SetupOptions) -> anyhow::Result<Vec<&'static Arch>> {
+    let lacking = options.emulators.iter().filter(|arch| !facts.is_native(arch));
     let find = |name: &String| {
         Arch::find(name).ok_or_else(|| {
             let known = Arch::names().collect::<Vec<_>>().join(", ");

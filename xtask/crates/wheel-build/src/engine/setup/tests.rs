@@ -7,29 +7,29 @@ use wheel_audit::UserError;
 
 mod apply;
 
-fn wants() -> Wants {
-    Wants { engine: true, bootstrap: true, ..Wants::default() }
+fn options() -> SetupOptions {
+    SetupOptions { engine: true, bootstrap: true, ..SetupOptions::default() }
 }
 
 fn folders() -> Folders {
     Folders::of(Utf8Path::new("/w"))
 }
 
-fn planned(machine: &Fixture, exec: &Exec, wants: &Wants) -> anyhow::Result<SetupPlan> {
-    plan(&machine.facts(exec), wants, &folders())
+fn planned(machine: &Fixture, exec: &Exec, options: &SetupOptions) -> anyhow::Result<SetupPlan> {
+    plan(&machine.facts(exec), options, &folders())
 }
 
-fn script(machine: &Fixture, exec: &Exec, wants: &Wants) -> String {
-    planned(machine, exec, wants).unwrap().script()
+fn script(machine: &Fixture, exec: &Exec, options: &SetupOptions) -> String {
+    planned(machine, exec, options).unwrap().script()
 }
 
-fn refusal(machine: &Fixture, exec: &Exec, wants: &Wants) -> String {
-    UserError::explain(planned(machine, exec, wants).unwrap_err().as_ref())
+fn refusal(machine: &Fixture, exec: &Exec, options: &SetupOptions) -> String {
+    UserError::explain(planned(machine, exec, options).unwrap_err().as_ref())
 }
 
 #[test]
 fn a_fresh_debian_12_borrows_the_engine_from_the_next_release() {
-    let text = script(&fixture::debian_12(), &fixture::no_engine(), &wants());
+    let text = script(&fixture::debian_12(), &fixture::no_engine(), &options());
     insta::assert_snapshot!(text, @r"
     # fetch the package lists of `bookworm` and of `trixie` for packages that `bookworm` lacks, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
@@ -52,7 +52,7 @@ fn a_fresh_debian_12_borrows_the_engine_from_the_next_release() {
 
 #[test]
 fn the_separate_sources_are_the_machines_own_and_the_next_releases() {
-    let plan = planned(&fixture::debian_12(), &fixture::no_engine(), &wants()).unwrap();
+    let plan = planned(&fixture::debian_12(), &fixture::no_engine(), &options()).unwrap();
     let files = plan.actions.iter().flat_map(|action| &action.files);
     let text: Vec<_> = files.map(|(path, text)| format!("== {path}\n{text}")).collect();
     insta::assert_snapshot!(text.join("\n"), @r#"
@@ -129,7 +129,7 @@ fn the_separate_sources_are_the_machines_own_and_the_next_releases() {
 #[test]
 fn a_client_alone_gets_an_engine_and_keeps_the_client() {
     let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
-    let plan = planned(&machine, &fixture::client_only(), &wants()).unwrap();
+    let plan = planned(&machine, &fixture::client_only(), &options()).unwrap();
     insta::assert_debug_snapshot!(plan.describe(), @r#"
     [
         "fetch the package lists of `bookworm` and of `trixie` for packages that `bookworm` lacks, into `/w/target/xtask/apt`",
@@ -144,7 +144,7 @@ fn a_client_alone_gets_an_engine_and_keeps_the_client() {
 
 #[test]
 fn debian_13_takes_everything_from_its_own_release() {
-    insta::assert_snapshot!(script(&fixture::debian_13(), &fixture::no_engine(), &wants()), @r"
+    insta::assert_snapshot!(script(&fixture::debian_13(), &fixture::no_engine(), &options()), @r"
     # fetch the package lists of `trixie`, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
     # (with /w/target/xtask/apt/sources.list.d/machine.sources)
@@ -169,8 +169,8 @@ fn what_bootstraps_need_is_installed_if_the_distribution_has_it() {
                   keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg'";
     let el = "tool = 'dnf'\nsuite = '9'\nrepositories = ['https://repo']\nkeyring = '/key'\npackages = ['dnf']";
     let installed = |machine: &Fixture, text: &str| {
-        let wants = Wants { bootstraps: vec![bootstrap(text)], ..wants() };
-        let plan = planned(machine, &fixture::no_engine(), &wants).unwrap();
+        let options = SetupOptions { bootstraps: vec![bootstrap(text)], ..options() };
+        let plan = planned(machine, &fixture::no_engine(), &options).unwrap();
         plan.describe().into_iter().find(|line| line.starts_with("install ")).unwrap()
     };
     let trixie = fixture::debian_13();
@@ -192,16 +192,16 @@ fn a_key_that_no_package_contains_is_missing() {
     };
     let ubuntu = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
     let bootstraps = ["/mine.gpg", "/there.gpg", "/mine.gpg", ubuntu].map(bootstrap).to_vec();
-    let wants = Wants { bootstraps, ..wants() };
-    let missing = |wants: &Wants| missing_keys(wants, |path| path == "/there.gpg");
-    assert_eq!(missing(&wants), ["`/mine.gpg`"]);
-    assert_eq!(missing(&Wants { bootstrap: false, ..wants }), [""; 0]);
+    let options = SetupOptions { bootstraps, ..options() };
+    let missing = |options: &SetupOptions| missing_keys(options, |path| path == "/there.gpg");
+    assert_eq!(missing(&options), ["`/mine.gpg`"]);
+    assert_eq!(missing(&SetupOptions { bootstrap: false, ..options }), [""; 0]);
 }
 
 #[test]
 fn ubuntu_takes_everything_from_its_own_release_with_universe() {
     let machine = fixture::ubuntu_24();
-    insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &wants()), @r"
+    insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &options()), @r"
     # fetch the package lists of `noble`, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
     # (with /w/target/xtask/apt/sources.list.d/machine.sources)
@@ -217,7 +217,7 @@ fn ubuntu_takes_everything_from_its_own_release_with_universe() {
     # start the engine's service
     systemctl start docker
     ");
-    let plan = planned(&machine, &fixture::no_engine(), &wants()).unwrap();
+    let plan = planned(&machine, &fixture::no_engine(), &options()).unwrap();
     let files: Vec<_> = plan.actions.iter().flat_map(|action| &action.files).collect();
     assert!(files.iter().any(|(_, text)| text.contains("Components: main universe\n")));
 }
@@ -225,9 +225,11 @@ fn ubuntu_takes_everything_from_its_own_release_with_universe() {
 #[test]
 fn a_good_machine_stays_unchanged() {
     let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
-    assert!(planned(&machine, &fixture::fine(), &wants()).unwrap().is_empty());
+    assert!(planned(&machine, &fixture::fine(), &options()).unwrap().is_empty());
     assert!(
-        planned(&fixture::rocky_9(), &fixture::no_engine(), &Wants::default()).unwrap().is_empty()
+        planned(&fixture::rocky_9(), &fixture::no_engine(), &SetupOptions::default())
+            .unwrap()
+            .is_empty()
     );
 }
 
@@ -238,15 +240,15 @@ fn the_bridge_of_an_engine_gets_a_fixed_address() {
         let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
         machine.programs(&["/usr/sbin/ip"]).file(kind, kind_of)
     };
-    let text = script(&fine("1\n"), &fixture::fine(), &wants());
+    let text = script(&fine("1\n"), &fixture::fine(), &options());
     insta::assert_snapshot!(text, @r"
     # set a fixed address for the engine's network
     sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || /usr/sbin/ip link set dev docker0 address 02:42:ac:11:00:01'
     ");
-    assert!(planned(&fine("3\n"), &fixture::fine(), &wants()).unwrap().is_empty());
+    assert!(planned(&fine("3\n"), &fixture::fine(), &options()).unwrap().is_empty());
     // A remote engine does not use it.
     let elsewhere = fine("1\n").var("DOCKER_HOST", "tcp://far.example");
-    assert!(planned(&elsewhere, &fixture::fine(), &wants()).unwrap().is_empty());
+    assert!(planned(&elsewhere, &fixture::fine(), &options()).unwrap().is_empty());
     let item = |kind_of: &str| {
         let items = fine(kind_of).diagnosis(&fixture::fine()).items;
         items.into_iter().find(|item| item.name == "engine network")
@@ -257,7 +259,7 @@ fn the_bridge_of_an_engine_gets_a_fixed_address() {
 
 #[test]
 fn a_system_without_apt_gets_a_list_of_the_parts_and_their_sources() {
-    insta::assert_snapshot!(refusal(&fixture::rocky_9(), &fixture::no_engine(), &wants()), @r"
+    insta::assert_snapshot!(refusal(&fixture::rocky_9(), &fixture::no_engine(), &options()), @r"
     `setup` requires apt, which Rocky Linux 9.4 does not have; missing:
       buildx 0.13.0 or later: https://docs.docker.com/engine/install/ (docker-buildx-plugin)
       client `docker`: https://docs.docker.com/engine/install/
@@ -274,7 +276,7 @@ fn a_system_without_apt_gets_a_list_of_the_parts_and_their_sources() {
         ("docker version", Captured::failed("Cannot connect to the Docker daemon")),
         ("docker buildx version", Captured::ok("github.com/docker/buildx v0.30.0 abc")),
     ]);
-    let only_engine = Wants { engine: true, ..Wants::default() };
+    let only_engine = SetupOptions { engine: true, ..SetupOptions::default() };
     let plan = planned(&stopped, &exec, &only_engine).unwrap();
     assert_eq!(plan.describe(), ["start the engine's service"]);
 }
@@ -292,13 +294,13 @@ fn settings_and_images_of_the_user_stay_unchanged() {
             "/usr/bin/mmdebstrap",
         ])
     };
-    insta::assert_snapshot!(script(&stopped(), &exec, &wants()), @r"
+    insta::assert_snapshot!(script(&stopped(), &exec, &options()), @r"
     # start the engine, with its log in `/w/target/xtask/engine/dockerd.log` (without systemd, it does not start at boot)
     # (with /w/target/xtask/engine/daemon.json)
     PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid /usr/sbin/dockerd --config-file=/w/target/xtask/engine/daemon.json > /w/target/xtask/engine/dockerd.log 2>&1 &
     ");
     for path in ["/etc/docker/daemon.json", "/var/lib/docker/overlay2/x"] {
-        let text = script(&stopped().file(path, "{}"), &exec, &wants());
+        let text = script(&stopped().file(path, "{}"), &exec, &options());
         assert!(!text.contains("--config-file"), "{text}");
     }
 }
@@ -306,35 +308,36 @@ fn settings_and_images_of_the_user_stay_unchanged() {
 #[test]
 fn what_setup_did_not_install_is_not_replaced() {
     let machine = || fixture::debian_12().programs(&["/usr/bin/docker"]);
-    let old = refusal(&machine(), &fixture::engine("20.10.24", "v0.13.1"), &wants());
+    let old = refusal(&machine(), &fixture::engine("20.10.24", "v0.13.1"), &options());
     assert!(
         old.contains("the engine") && old.contains("20.10.24") && old.contains("23.0.0"),
         "{old}"
     );
-    let old = refusal(&machine(), &fixture::engine("28.2.2", "v0.9.1"), &wants());
+    let old = refusal(&machine(), &fixture::engine("28.2.2", "v0.9.1"), &options());
     assert!(old.starts_with("buildx ") && old.contains("0.9.1") && old.contains("0.13.0"), "{old}");
     let upstream = machine().file("/var/lib/dpkg/info/docker-ce.list", "");
-    let makers = refusal(&upstream, &fixture::client_only(), &wants());
+    let makers = refusal(&upstream, &fixture::client_only(), &options());
     assert!(
         makers.contains("hint: ")
             && makers.contains("`sudo apt-get install docker-buildx-plugin docker-ce`"),
         "{makers}"
     );
     let elsewhere = machine().var("DOCKER_HOST", "tcp://me:secret@engine.example");
-    let text = refusal(&elsewhere, &fixture::client_only(), &wants());
+    let text = refusal(&elsewhere, &fixture::client_only(), &options());
     assert!(text.starts_with("`DOCKER_HOST` ") && text.contains("`unset DOCKER_HOST`"), "{text}");
     let denied = Captured::failed("permission denied while trying to connect");
-    let text = refusal(&machine(), &fixture::answers(&[("docker version", denied)]), &wants());
+    let text = refusal(&machine(), &fixture::answers(&[("docker version", denied)]), &options());
     assert!(text.contains("usermod -aG docker"), "{text}");
     let podman =
         Captured { stderr: "Emulate Docker CLI using podman.".to_owned(), ..Captured::ok("{}") };
-    let text = refusal(&machine(), &fixture::answers(&[("docker version", podman)]), &wants());
+    let text = refusal(&machine(), &fixture::answers(&[("docker version", podman)]), &options());
     assert!(text.contains("`podman-docker`"), "{text}");
 }
 
 #[test]
 fn emulators_are_installed_and_registered_if_the_package_did_not_register_them() {
-    let only = Wants { emulators: BTreeSet::from(["arm64".to_owned()]), ..Wants::default() };
+    let only =
+        SetupOptions { emulators: BTreeSet::from(["arm64".to_owned()]), ..SetupOptions::default() };
     let machine = fixture::debian_12();
     insta::assert_snapshot!(script(&machine, &fixture::fine(), &only), @r"
     # fetch the package lists of `bookworm`, into `/w/target/xtask/apt`
@@ -351,15 +354,17 @@ fn emulators_are_installed_and_registered_if_the_package_did_not_register_them()
     # register the emulator for linux/arm64
     sh -c 'test -e /proc/sys/fs/binfmt_misc/qemu-aarch64 || cat /usr/lib/binfmt.d/qemu-aarch64.conf > /proc/sys/fs/binfmt_misc/register'
     ");
-    let native = Wants { emulators: BTreeSet::from(["amd64".to_owned()]), ..Wants::default() };
+    let native =
+        SetupOptions { emulators: BTreeSet::from(["amd64".to_owned()]), ..SetupOptions::default() };
     assert!(planned(&machine, &fixture::fine(), &native).unwrap().is_empty());
-    let unknown = Wants { emulators: BTreeSet::from(["z80".to_owned()]), ..Wants::default() };
+    let unknown =
+        SetupOptions { emulators: BTreeSet::from(["z80".to_owned()]), ..SetupOptions::default() };
     assert!(refusal(&machine, &fixture::fine(), &unknown).contains("`z80`"));
 }
 
 #[test]
 fn etc_apt_is_written_only_on_request() {
-    let permanent = Wants { permanent: true, ..wants() };
+    let permanent = SetupOptions { permanent: true, ..options() };
     let text = script(&fixture::debian_12(), &fixture::no_engine(), &permanent);
     let lines: Vec<_> = text.lines().filter(|line| line.contains("/etc/apt")).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
@@ -368,7 +373,7 @@ fn etc_apt_is_written_only_on_request() {
     # write `/etc/apt/preferences.d/xtask-trixie`
     install -D --mode=0644 /w/target/xtask/apt/permanent/xtask-trixie /etc/apt/preferences.d/xtask-trixie
     ");
-    let text = script(&fixture::debian_12(), &fixture::no_engine(), &wants());
+    let text = script(&fixture::debian_12(), &fixture::no_engine(), &options());
     assert!(!text.contains("/etc/apt"), "{text}");
     let text = script(&fixture::debian_13(), &fixture::no_engine(), &permanent);
     assert!(!text.contains("/etc/apt"), "{text}");
@@ -378,7 +383,7 @@ fn etc_apt_is_written_only_on_request() {
 fn root_commands_use_sudo() {
     let machine = fixture::debian_12().user().programs(&["/usr/bin/sudo"]);
     let exec = fixture::answers(&[("sudo -n true", Captured::ok(""))]);
-    insta::assert_snapshot!(script(&machine, &exec, &wants()), @r"
+    insta::assert_snapshot!(script(&machine, &exec, &options()), @r"
     # fetch the package lists of `bookworm` and of `trixie` for packages that `bookworm` lacks, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
     # (with /w/target/xtask/apt/sources.list.d/machine.sources)

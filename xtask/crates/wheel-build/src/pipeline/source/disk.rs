@@ -248,7 +248,7 @@ fn metadata(path: &Path) -> io::Result<Option<std::fs::Metadata>> {
 /// Fails if xtask was interrupted.
 pub(super) fn check_interrupt() -> io::Result<()> {
     // Not `ErrorKind::Interrupted`, after which readers retry.
-    if interrupt::asked() { Err(io::Error::other(ExecError::Interrupted)) } else { Ok(()) }
+    if interrupt::received() { Err(io::Error::other(ExecError::Interrupted)) } else { Ok(()) }
 }
 
 /// Opens a regular file. A FIFO or link that replaced it does not block or lead elsewhere.

@@ -29,7 +29,7 @@ const LFS_SETTINGS: [(&str, &str); 6] = [
 ///
 /// # Errors
 /// If git fails: without its lists, ignored files (e.g. secrets) would be packed.
-pub(super) fn gather(exec: &Exec, disk: &mut Disk, tree: &mut Tree) -> io::Result<()> {
+pub(super) fn add_repositories(exec: &Exec, disk: &mut Disk, tree: &mut Tree) -> io::Result<()> {
     let top = Repository { prefix: PathBuf::new(), head: None, is_moved: false };
     repository(exec, disk, top, tree)
 }

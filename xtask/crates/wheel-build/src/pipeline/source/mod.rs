@@ -160,7 +160,7 @@ pub(crate) fn select(exec: &Exec, root: &Utf8Path, source: &LocalSource) -> io::
     let mut disk = Disk::new(folder.as_std_path());
     let mut tree = Tree::default();
     if has_git(folder)? {
-        git::gather(exec, &mut disk, &mut tree)?;
+        git::add_repositories(exec, &mut disk, &mut tree)?;
     } else {
         disk.walk(Path::new(""), Status::Unversioned, &mut tree)?;
     }

@@ -91,8 +91,8 @@ fn each_file_has_its_git_status_and_time() {
 fn a_name_alone_excludes_no_file() {
     let names = ["build", "dist", "target", "venv", "node_modules", ".hg", "xtask", "wheelhouse"];
     let paths = names.map(|name| format!("src/pkg/{name}/__init__.py"));
-    let tops = names.map(|name| format!("{name}/__init__.py"));
-    let paths: Vec<&str> = paths.iter().chain(&tops).map(String::as_str).collect();
+    let top_level_names = names.map(|name| format!("{name}/__init__.py"));
+    let paths: Vec<&str> = paths.iter().chain(&top_level_names).map(String::as_str).collect();
     let (_dir, tree) = plain_folder(&paths);
     assert!(reasons(&tree).values().all(|reason| *reason == Reason::Unversioned));
     let (_dir, tree) = committed(&paths);

@@ -100,7 +100,7 @@ fn together(
             wheels.map(|entry| folder.join(&entry.path)).collect::<Vec<_>>()
         };
         let wheels = pairs.flat_map(path).collect();
-        let requested = Some(pipeline::asked(config));
+        let requested = Some(pipeline::requested(config));
         let inputs = Inputs { wheels, requested, ..Inputs::default() };
         let found = audit::audit_inputs(&inputs, &Expectations::default(), settings, &|_| {});
         let errors: Vec<_> =

@@ -11,7 +11,7 @@ use crate::policy::{Arch, Libc, PlatformTag, installs};
 use crate::wheel::{Interpreter, Tag, VersionKey, WheelName, same_name, same_version};
 
 // An error, because a requested comparison must not pass silently.
-const NOTHING_ALIKE: Rule = Rule::error(
+const NOTHING_COMPARABLE: Rule = Rule::error(
     "SET101",
     "nothing-to-compare",
     "pass a folder with published wheels of this project to `--like`",
@@ -65,7 +65,7 @@ const NOTHING_PUBLISHED: Rule = Rule::note(
 );
 
 pub(in crate::audit) const RULES: &[Rule] = &[
-    NOTHING_ALIKE,
+    NOTHING_COMPARABLE,
     LACKS_MODULE,
     OWN_MODULE,
     LACKS_FILES,
@@ -94,7 +94,7 @@ fn named(like: &[Utf8PathBuf]) -> Vec<Published> {
 }
 
 /// The published wheel in `like` that is most similar to the wheel named `file`.
-pub(in crate::audit) fn most_alike(file: &str, like: &[Utf8PathBuf]) -> Option<Utf8PathBuf> {
+pub(in crate::audit) fn most_similar(file: &str, like: &[Utf8PathBuf]) -> Option<Utf8PathBuf> {
     let ours = WheelName::parse(file).ok()?;
     counterpart(&ours, &named(like)).map(|theirs| theirs.path.clone())
 }
@@ -145,7 +145,7 @@ pub(super) fn find(like: &[Utf8PathBuf], members: &[Member<'_>], findings: &mut 
     }
     let published = named(like);
     let alone = members.iter().filter(|member| counterpart(&member.name, &published).is_none());
-    findings.extend(alone.map(|member| nothing_alike(member, like, &published)));
+    findings.extend(alone.map(|member| nothing_comparable(member, like, &published)));
     covered::find(members, &published, findings);
 }
 
@@ -153,7 +153,11 @@ fn is_same_project(ours: &WheelName, theirs: &WheelName) -> bool {
     same_name(&ours.distribution, &theirs.distribution)
 }
 
-fn nothing_alike(member: &Member<'_>, like: &[Utf8PathBuf], published: &[Published]) -> Finding {
+fn nothing_comparable(
+    member: &Member<'_>,
+    like: &[Utf8PathBuf],
+    published: &[Published],
+) -> Finding {
     let mut names: Vec<&str> =
         published.iter().map(|each| each.name.distribution.as_str()).collect();
     names.sort_unstable();
@@ -164,7 +168,7 @@ fn nothing_alike(member: &Member<'_>, like: &[Utf8PathBuf], published: &[Publish
         format!("the wheels are of {}", listing(&names))
     };
     let message = format!("no wheel of `{}` to compare with: {there}", member.name.distribution);
-    NOTHING_ALIKE.broken(member.path(), message)
+    NOTHING_COMPARABLE.broken(member.path(), message)
 }
 
 /// The most similar published wheel of the same project, by version, implementation, system, interpreter and

@@ -6,7 +6,7 @@ use super::*;
 fn applied(machine: &Fixture, exec: &Exec) -> Result<Vec<String>, String> {
     let (_dir, root) = fixture::scratch();
     let facts = machine.facts(&fixture::no_engine());
-    let mut plan = plan(&facts, &wants(), &Folders::of(&root)).unwrap();
+    let mut plan = plan(&facts, &options(), &Folders::of(&root)).unwrap();
     for action in &mut plan.actions {
         if let Kind::Daemon { limit, .. } = &mut action.kind {
             *limit = Duration::from_millis(5);
@@ -106,7 +106,7 @@ fn without_privileges_nothing_runs_and_the_error_contains_the_commands() {
 
 #[test]
 fn pip_is_installed_if_it_is_missing() {
-    let only = Wants { pip: true, ..Wants::default() };
+    let only = SetupOptions { pip: true, ..SetupOptions::default() };
     let plan = |machine: &Fixture| planned(machine, &fixture::fine(), &only).unwrap();
     let done = plan(&fixture::debian_12()).describe();
     assert!(done.contains(&"install python3-pip".to_owned()), "{done:?}");

@@ -3,8 +3,8 @@
 use camino::Utf8Path;
 
 use super::{
-    FAR_OFF_SIZE, LACKS_EXECUTABLE, LACKS_FILES, LACKS_MODULE, NOTHING_ALIKE, OTHER_ENTRY_POINTS,
-    OTHER_REQUIREMENTS, OWN_FILES, OWN_MODULE, implementation, system,
+    FAR_OFF_SIZE, LACKS_EXECUTABLE, LACKS_FILES, LACKS_MODULE, NOTHING_COMPARABLE,
+    OTHER_ENTRY_POINTS, OTHER_REQUIREMENTS, OWN_FILES, OWN_MODULE, implementation, system,
 };
 use crate::audit::checks::set::shape::{Shape, Texts};
 use crate::audit::{Finding, Rule, Severity};
@@ -23,7 +23,7 @@ pub(in crate::audit) fn find((path, size): (&Utf8Path, u64), published: &Utf8Pat
     let (Some(other), Ok(their_name)) = (Shape::with_texts(published), WheelName::parse(theirs))
     else {
         let message = format!("`{}` cannot be read as a wheel", shown(theirs));
-        return vec![NOTHING_ALIKE.broken(file, message)];
+        return vec![NOTHING_COMPARABLE.broken(file, message)];
     };
     // Pure Python is comparable too: a build that fails silently may produce a pure wheel.
     let implementations = [implementation(&name), implementation(&their_name)];
