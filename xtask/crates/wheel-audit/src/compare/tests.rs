@@ -165,7 +165,7 @@ fn differences_of_archives_without_content_are_explained() {
         own.map(|it| it.cause).collect::<Vec<_>>()
     };
     let finished = |time| finish(&path, right.path(), Some("linux_x86_64"), time).unwrap();
-    // The metadata had another order, which RECORD follows.
+    // The metadata has another order, which RECORD follows.
     let canonical = causes(&finished(Some(0)));
     assert!(
         canonical.contains(&Cause::ArchiveTime) && canonical.contains(&Cause::ArchiveOrder),

@@ -175,16 +175,16 @@ impl Tests {
     }
 }
 
-/// Whether further builds in other circumstances had the same bytes.
+/// Whether further builds in other circumstances produced the same bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reproduced {
     /// Not built again.
     #[default]
     Unknown,
-    /// Two further builds had the same bytes.
+    /// Two further builds produced the same bytes.
     Identical,
-    /// A further build had other bytes.
+    /// A further build produced other bytes.
     Different,
 }
 
