@@ -142,7 +142,7 @@ pub(crate) struct JobReport {
     pub interpreter: String,
     /// Wall time in seconds, without the wait for the base image.
     pub seconds: f64,
-    /// Findings that do not reject the wheel; `None` without a wheel.
+    /// Findings that do not reject the wheel; `None` without a wheel or a readable audit.
     pub findings: Option<Findings>,
     /// Whether the package's code ran without network.
     pub isolated: bool,

@@ -277,7 +277,7 @@ fn outcome_word(outcome: &Outcome) -> String {
 
 fn report(job: &Job, outcome: Outcome, seconds: f64, audits: &mut Audits<'_>) -> JobReport {
     let findings = match &outcome {
-        Outcome::Built { wheel } | Outcome::Unchanged { wheel } => Some(audits.of(wheel)),
+        Outcome::Built { wheel } | Outcome::Unchanged { wheel } => audits.of(wheel),
         Outcome::Failed(_) => None,
     };
     JobReport {

@@ -190,8 +190,8 @@ impl<'a> Audits<'a> {
         Self { store, folders: BTreeMap::new() }
     }
 
-    /// The findings of one wheel; empty if its audit is unreadable, which `verify` reports.
-    pub(super) fn of(&mut self, wheel: &Entry) -> Findings {
+    /// The findings of one wheel; `None` if `audit.json` is unreadable or lacks the wheel.
+    pub(super) fn of(&mut self, wheel: &Entry) -> Option<Findings> {
         let (folder, name) = wheel.path.split_once('/').unwrap_or_default();
         let store = self.store;
         let wheels = self.folders.entry(folder.to_owned()).or_insert_with(|| {
@@ -200,7 +200,7 @@ impl<'a> Audits<'a> {
             let wheels = audits.map(|audits| audits.wheels).unwrap_or_default();
             wheels.into_iter().map(|audited| (audited.file, counted(audited.findings))).collect()
         });
-        wheels.get(name).cloned().unwrap_or_default()
+        wheels.get(name).cloned()
     }
 }
 

@@ -62,6 +62,8 @@ fn row(job: &JobReport) -> Vec<String> {
     let mut outcome = vec![outcome];
     outcome.extend((!job.isolated).then(|| "not isolated".to_owned()));
     outcome.extend(job.findings.iter().flat_map(remarks));
+    let lacks_audit = job.findings.is_none() && !matches!(job.outcome, Outcome::Failed(_));
+    outcome.extend(lacks_audit.then(|| "audit unreadable".to_owned()));
     let end = [tag, size, smoke, tests, format!("{:.1} s", job.seconds), outcome.join(", ")];
     place.into_iter().chain(end).collect()
 }
@@ -324,6 +326,25 @@ mod tests {
         let found = warnings(&report);
         assert_eq!(found.len(), 1, "one message about many files");
         assert!(found[0].contains("0.so, ") && found[0].contains(" and 290 more"), "{}", found[0]);
+    }
+
+    #[test]
+    fn a_wheel_without_a_readable_audit_is_marked() {
+        let wheel = Entry {
+            path: "debian12-amd64/demo.whl".to_owned(),
+            sha256: String::new(),
+            size: 1,
+            kind: Kind::Metadata,
+        };
+        let with = |findings| JobReport {
+            findings,
+            outcome: Outcome::Built { wheel: wheel.clone() },
+            ..job("debian12", "cp311", failure(""))
+        };
+        let outcome = |job: &JobReport| row(job).pop().unwrap();
+        assert_eq!(outcome(&with(Some(Findings::default()))), "built");
+        assert_eq!(outcome(&with(None)), "built, audit unreadable");
+        assert_eq!(outcome(&job("debian12", "cp311", failure(""))), "FAILED");
     }
 
     #[test]
