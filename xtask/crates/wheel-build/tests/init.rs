@@ -162,7 +162,7 @@ fn a_package_adopts_the_tool_from_a_path_and_keeps_what_it_had() {
     assert!(dry.contains("==> wheels.toml\n") && !repository.root.join("wheels.toml").exists());
     let output = code(&repository.init(&["--tool", &tool]), 0);
     assert!(output.contains("cargo xtask wheels --setup debian:12"), "{output}");
-    assert!(output.contains(" --python cp311\n"), "{output}");
+    assert!(output.contains(" --python cp311`\n"), "{output}");
     assert!(repository.read("wheels.toml").contains("pythons = [\"cp311\", \"cp312\"]"));
     assert!(repository.read(".gitignore").starts_with("*.o\n/target/\n"));
     let config = repository.read(".cargo/config.toml");
