@@ -11,9 +11,9 @@ use wheel_audit::dist::{Entry, Kind, Manifest, Reproduced, Smoke, Tests};
 use wheel_audit::report::{self, Annotation};
 use wheel_audit::text;
 
-const HEAD: [&str; 8] = ["folder", "python", "tag", "size", "smoke", "tests", "time", "outcome"];
+const HEAD: [&str; 7] = ["folder", "python", "tag", "smoke", "tests", "time", "outcome"];
 /// Column of the package tests. It is omitted if no package tests are configured.
-const TESTS: usize = 5;
+const TESTS: usize = 4;
 
 /// The table of all jobs in lines of `width` columns, and the number of wheels.
 pub(super) fn table(report: &RunReport, width: usize) -> String {
@@ -58,13 +58,13 @@ fn row(job: &JobReport) -> Vec<String> {
             (["-"; 5].map(str::to_owned), word.to_owned())
         }
     };
-    let [_, tag, size, smoke, tests] = facts;
+    let [_, tag, _, smoke, tests] = facts;
     let mut outcome = vec![outcome];
     outcome.extend((!job.isolated).then(|| "not isolated".to_owned()));
     outcome.extend(job.findings.iter().flat_map(remarks));
     let lacks_audit = job.findings.is_none() && !matches!(job.outcome, Outcome::Failed(_));
     outcome.extend(lacks_audit.then(|| "audit unreadable".to_owned()));
-    let end = [tag, size, smoke, tests, format!("{:.1} s", job.seconds), outcome.join(", ")];
+    let end = [tag, smoke, tests, format!("{:.1} s", job.seconds), outcome.join(", ")];
     place.into_iter().chain(end).collect()
 }
 
