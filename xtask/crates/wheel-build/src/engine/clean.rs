@@ -32,15 +32,20 @@ impl Owned {
     pub(crate) fn bytes(&self) -> u64 {
         let unit = self.size.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(self.size.len());
         let (number, unit) = self.size.split_at(unit);
-        let factor = match unit {
-            "B" => 1.0,
-            "kB" => 1e3,
-            "MB" => 1e6,
-            "GB" => 1e9,
-            "TB" => 1e12,
-            _ => 0.0,
+        let factor: u64 = match unit {
+            "B" => 1,
+            "kB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "TB" => 1_000_000_000_000,
+            _ => 0,
         };
-        (number.trim().parse().unwrap_or(0.0) * factor) as u64
+        let (whole, decimals) = number.trim().split_once('.').unwrap_or((number.trim(), ""));
+        let count = |digits: &str| digits.parse::<u64>().unwrap_or(0);
+        let scale =
+            u32::try_from(decimals.len()).ok().and_then(|digits| 10_u64.checked_pow(digits));
+        let part = scale.map_or(0, |scale| count(decimals).saturating_mul(factor) / scale);
+        count(whole).saturating_mul(factor).saturating_add(part)
     }
 }
 
@@ -159,6 +164,19 @@ mod tests {
     fn dockerfile() -> BTreeSet<(String, String)> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docker/Dockerfile.wheels");
         steps(&fs_err::read_to_string(path).unwrap())
+    }
+
+    #[test]
+    fn sizes_of_the_engine_are_bytes() {
+        let owned = |size: &str| Owned {
+            id: String::new(),
+            what: String::new(),
+            size: size.to_owned(),
+            in_use: false,
+        };
+        let sizes = ["117MB", "1.234GB", "8.192kB", "0B", "1.5XB", "", "9.99999999999999999999GB"];
+        let bytes = sizes.map(|size| owned(size).bytes());
+        assert_eq!(bytes, [117_000_000, 1_234_000_000, 8192, 0, 0, 0, 9_000_000_000]);
     }
 
     #[test]

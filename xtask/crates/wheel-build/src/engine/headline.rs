@@ -1,5 +1,7 @@
 //! The one line of a failed step's output that names the error, for the head of its message.
 
+use camino::Utf8Path;
+
 use super::excerpt::{is_error, tracebacks};
 
 /// A line of the excerpt of a failed step, and how to quote it.
@@ -46,7 +48,7 @@ pub(crate) fn headline(lines: &[String]) -> Option<Headline> {
 fn is_failed_test(line: &str) -> bool {
     let rest = ["FAILED ", "ERROR "].iter().find_map(|word| line.strip_prefix(word));
     let name = rest.and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
-    name.contains("::") || name.ends_with(".py")
+    name.contains("::") || Utf8Path::new(name).extension() == Some("py")
 }
 
 /// The error at line `at`; rustc and `CMake` have the rest of it in the lines below.

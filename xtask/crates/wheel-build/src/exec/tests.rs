@@ -40,7 +40,7 @@ fn a_folded_step_is_the_same_command() {
     let folded = step.folded(60);
     let output = |script: &str| Exec::real().read(&sh(script)).unwrap();
     assert_eq!(output(&folded), output(&step.to_string()));
-    let want: String = step.args.iter().skip(1).map(|arg| format!("{arg}\n")).collect();
+    let want = step.args.iter().skip(1).fold(String::new(), |text, arg| text + arg + "\n");
     assert_eq!(output(&folded), want);
     let is_long = |line: &&str| line.chars().count() > 60;
     let long: Vec<_> = folded.lines().filter(is_long).collect();
