@@ -24,9 +24,10 @@ fn a_base_image_is_kept_by_the_engine_and_used_instead_of_its_stages() {
     assert!(!info["image"]["origin"].as_str().unwrap().is_empty());
     let noted = info["interpreters"][0]["base_image"].as_str().unwrap();
     assert!(noted.starts_with(reference), "{noted}");
-    let (stdout, _) = w.run(&["base-image", "list"], 0);
-    let line = stdout.lines().find(|line| line.contains(reference)).unwrap();
-    assert!(line.ends_with("used by wheels"), "{line}");
+    let (stdout, _) = w.run(&["base-image", "list", "--json"], 0);
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&stdout).unwrap();
+    let line = listed.iter().find(|line| line["reference"] == reference).unwrap();
+    assert_eq!(line["current"], true, "{line}");
     // Images from before belong to other runs.
     if made[0]["unchanged"] == false {
         sh("docker", &["image", "rm", reference]);

@@ -82,8 +82,8 @@ setup(packages=["demo"], cmdclass={"build_ext": Build},
       ext_modules=[Extension("demo._bad", ["bad.c"], optional=OPTIONAL)])
 "#;
 
-/// The output of a failed build of this package: the lines of the step and the text after them.
-fn failed_build(setup: &str) -> (String, String) {
+/// The output of a failed build of this package: the error, the lines of the step, and the text after them.
+fn failed_build(setup: &str) -> [String; 3] {
     let w = Workspace::of_package("path = \".\"", "");
     let pyproject = "[build-system]\nrequires = [\"setuptools\"]\n\
         build-backend = \"setuptools.build_meta\"\n[project]\nname = \"demo\"\nversion = \"1\"\n";
@@ -102,21 +102,24 @@ fn failed_build(setup: &str) -> (String, String) {
     let is_shown = |line: &&str| line.starts_with("  | ");
     let shown: Vec<_> = message.lines().skip(1).take_while(is_shown).collect();
     let after = message.lines().skip(1 + shown.len()).collect::<Vec<_>>().join("\n");
-    (shown.join("\n"), after)
+    [message.lines().next().unwrap().to_owned(), shown.join("\n"), after]
 }
 
 #[test]
 fn a_failed_build_ends_with_the_compilers_error_the_log_and_a_hint() {
-    let (shown, after) = failed_build(SETUP);
+    let [error, shown, after] = failed_build(SETUP);
     let last = shown.lines().last().unwrap();
+    assert!(error.contains("bad.c:1:28") && error.contains("expected"), "{error}");
     assert!(shown.contains("bad.c:1:28: error: ") && shown.contains("| int broken(void)"));
     assert!(last.trim_matches(['|', ' ']) == ";", "{shown}");
-    assert!(after.starts_with("log: /") && after.contains("\n\nhint: "), "{after}");
+    assert!(after.starts_with("step `[wheel-builder "), "{after}");
+    assert!(after.contains("\nlog: /") && after.contains("\n\nhint: "), "{after}");
 }
 
 #[test]
 fn an_optional_extension_that_fails_first_does_not_hide_the_cause() {
-    let (shown, _) = failed_build(&SETUP.replace("OPTIONAL = False", "OPTIONAL = True"));
+    let [error, shown, _] = failed_build(&SETUP.replace("OPTIONAL = False", "OPTIONAL = True"));
     assert!(shown.ends_with("ModuleNotFoundError: No module named 'nosuchmodule'"), "{shown}");
+    assert!(error.contains("No module named 'nosuchmodule'"), "{error}");
     assert!(!shown.contains("bad.c"), "{shown}");
 }
