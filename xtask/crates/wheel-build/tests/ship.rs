@@ -33,7 +33,7 @@ const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const DEBIAN: &str = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
 const ROCKY: &str = "demo-1.0-cp311-cp311-manylinux_2_34_x86_64.whl";
 
-/// Logs its calls; a release exists if the test says so.
+/// Logs its calls. A test chooses whether a release exists.
 const GH: &str = r#"#!/bin/sh
 echo "$*" >>"$FAKE/gh.log"
 case "$1 $2" in
