@@ -10,44 +10,6 @@ use wheel_build::own::{CONFIG_EXAMPLES, check_config};
 /// The key of the info string with the file name of other TOML: `toml file=pyproject.toml`.
 const FILE: &str = "wheels.toml";
 
-/// Complete configurations. A fragment is merged into one of them.
-const BASE: &str = r#"
-[source]
-path = "."
-[build]
-pythons = ["cp311", "cp312", "cp313", "cp314"]
-[[target]]
-name = "debian12"
-image = "debian:12"
-family = "apt"
-glibc = "2.36"
-platforms = ["linux/amd64", "linux/arm64"]
-[[target]]
-name = "debian13"
-image = "debian:13"
-family = "apt"
-glibc = "2.41"
-platforms = ["linux/amd64", "linux/arm64"]
-[[target]]
-name = "ubuntu24.04"
-image = "ubuntu:24.04"
-family = "apt"
-glibc = "2.39"
-platforms = ["linux/amd64", "linux/arm64"]
-[[target]]
-name = "rocky9"
-image = "rockylinux/rockylinux:9"
-family = "dnf"
-glibc = "2.34"
-platforms = ["linux/amd64", "linux/arm64"]
-[[target]]
-name = "alpine3.22"
-image = "alpine:3.22"
-family = "apk"
-musl = "1.2"
-platforms = ["linux/amd64", "linux/arm64"]
-"#;
-
 /// The fragments of `page` that the tool rejects.
 pub(super) fn problems(path: &Utf8Path, page: &Page) -> Vec<Problem> {
     let fences = page.fences.iter().filter(|fence| fence.language() == "toml");
@@ -66,12 +28,12 @@ fn file(fence: &Fence) -> &str {
     named.unwrap_or(FILE)
 }
 
-/// Merges the fragment into each base. One valid result is enough.
+/// Merges the fragment into each example of a complete configuration. One valid result is enough.
 fn check(text: &str) -> Result<(), String> {
     let fragment: Table =
         toml::from_str(text).map_err(|error| format!("no TOML: {}", error.message()))?;
     let mut first = None;
-    for base in [BASE].iter().chain(&CONFIG_EXAMPLES) {
+    for base in &CONFIG_EXAMPLES {
         let mut merged: Table = toml::from_str(base).unwrap_or_default();
         merge(&mut merged, fragment.clone());
         let text = toml::to_string(&merged).map_err(|error| error.to_string())?;
