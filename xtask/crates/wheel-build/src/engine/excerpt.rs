@@ -64,11 +64,14 @@ struct Group {
 }
 
 impl Group {
-    /// The numbers of `count` lines: the first errors of a compiler, which cause the others, or the end of a
-    /// traceback, which is the exception.
+    /// The numbers of `count` lines: the first errors of a compiler, which cause the others, or the head and the
+    /// end of a traceback, which is the exception.
     fn first(&self, count: usize) -> Vec<usize> {
-        let skip = if self.is_traceback { self.lines.len().saturating_sub(count) } else { 0 };
-        self.lines.iter().copied().skip(skip).take(count).collect()
+        let head = if self.is_traceback { 1.min(count) } else { count };
+        let (head, rest) = self.lines.split_at(head.min(self.lines.len()));
+        let end = rest.len().saturating_sub(count - head.len());
+        let end = if self.is_traceback { &rest[end..] } else { &[] };
+        head.iter().chain(end).copied().collect()
     }
 }
 

@@ -32,8 +32,7 @@ pub(crate) fn headline(lines: &[String]) -> Option<Headline> {
     let at = block.clone().skip(1).find(|&at| indent(&lines[at]) <= base)?;
     let exception = lines[at].trim();
     // setuptools runs the text of setup.py.
-    let is_setup =
-        lines[block.clone()].iter().any(|line| line.contains("setuptools/build_meta.py"));
+    let is_setup = lines[block.clone()].iter().any(|line| line.contains("/setuptools/"));
     let text = match frames.next_back() {
         Some(place) if is_setup => {
             format!("{}: {exception}", place.replacen("<string>:", "setup.py:", 1))

@@ -104,6 +104,21 @@ fn python_and_its_tests() {
 }
 
 #[test]
+fn a_traceback_longer_than_the_excerpt_has_a_headline() {
+    let calls = |number| {
+        format!("  File \"/lib/setuptools/build_meta.py\", line {number}, in run\n    run()\n")
+    };
+    let calls: String = (0..40).map(calls).collect();
+    let log = format!(
+        "Traceback (most recent call last):\n{calls}  File \"<string>\", line 7, in run\n\
+        ModuleNotFoundError: No module named 'x'\n"
+    );
+    assert_eq!(of(&log), "setup.py:7: ModuleNotFoundError: No module named 'x'");
+    let log = format!("a.c:1:2: error: b\n\n{log}");
+    assert_eq!(of(&log), "a.c:1:2: error: b");
+}
+
+#[test]
 fn the_interpreter_in_a_path_makes_no_other_error() {
     let path = |version: &str| format!("build/temp.linux-x86_64-cpython-{version}/a.o: x");
     assert_eq!(without_interpreter(&path("311")), without_interpreter(&path("313")));
