@@ -56,13 +56,13 @@ pub(crate) fn run(args: &BuildInfoArgs, file: &ConfigFile) -> anyhow::Result<Exi
     let mut all = Vec::new();
     for (target, platforms) in places {
         for platform in platforms {
-            let place = pipeline::Place {
+            let request = pipeline::EnvironmentRequest {
                 target,
                 platform,
                 base_policy: args.base,
                 accelerate: &accelerate,
             };
-            all.push(pipeline::environment(&config, &engine, &place, &workspace.work, &live)?);
+            all.push(pipeline::environment(&config, &engine, &request, &workspace.work, &live)?);
         }
     }
     if args.json {

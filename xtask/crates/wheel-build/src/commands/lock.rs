@@ -13,9 +13,10 @@ use wheel_audit::report;
 use wheel_audit::sys::permissions;
 
 use super::engine_args::BuildArgs;
+use super::locking::Locking;
 use super::selection::Selection;
 use super::wheels::{self, WheelsArgs, summary};
-use super::{COULD_NOT_RUN, FINDINGS, Workspace, pin};
+use super::{COULD_NOT_RUN, FINDINGS, Workspace};
 use crate::config::{Config, ConfigFile};
 use crate::engine::base::BasePolicy;
 use crate::exec::Exec;
@@ -60,26 +61,6 @@ pub(crate) struct LockArgs {
     /// Hide progress
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
-}
-
-/// State of a run that writes a lock file.
-#[derive(Debug)]
-pub(super) struct Locking {
-    /// Entries that keep their versions.
-    pub file: LockFile,
-    /// Makes the layers of this run new.
-    pub stamp: String,
-    /// What each job recorded.
-    pub recorded: Mutex<Vec<Environment>>,
-}
-
-impl Locking {
-    /// The configuration with the base images that keep their digests.
-    pub(super) fn config(&self, workspace: &Workspace) -> anyhow::Result<Config> {
-        let mut config = workspace.config()?;
-        pin(&mut config, &self.file);
-        Ok(config)
-    }
 }
 
 /// The changes of a run, for programs.

@@ -16,6 +16,7 @@ pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod last_release;
 pub(crate) mod lock;
+mod locking;
 pub(crate) mod matrix;
 pub(crate) mod pin;
 pub(crate) mod plan;

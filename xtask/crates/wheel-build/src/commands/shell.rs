@@ -16,7 +16,7 @@ use crate::exec::Exec;
 use crate::live::{Detail, Live};
 use crate::lock::LockFile;
 use crate::pipeline::{
-    self, Accelerate, BUILDER, Failed, PipelineError, PreparedSource, STATES, ShellPlace, State,
+    self, Accelerate, BUILDER, Failed, PipelineError, PreparedSource, STATES, ShellInputs, State,
 };
 use crate::plan::{self, Job};
 use crate::store::{Lock, Store};
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &ShellArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
     let engine = args.engine.engine(&exec, &workspace, &config)?;
     setup::require_platforms(&engine, &workspace.root, &job.target.image, [&job.platform])?;
     let work = &workspace.work;
-    let place = ShellPlace {
+    let inputs = ShellInputs {
         config: &config,
         engine: &engine,
         source: &source,
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &ShellArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
         accelerate: &Accelerate::by_default(native_platform()),
     };
     let live = Live::new(Detail::Steps);
-    let image = pipeline::shell_image(&place, &job, &state, &live)
+    let image = pipeline::shell_image(&inputs, &job, &state, &live)
         .map_err(|error| explained(error, args, &job, work))?;
     drop(lock);
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();

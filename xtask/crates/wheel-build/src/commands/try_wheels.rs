@@ -19,7 +19,7 @@ use crate::config::{
 use crate::engine::base::BasePolicy;
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
-use crate::pipeline::{Agreement, Trial, TrialPlace, TrialRun, TriedWheel};
+use crate::pipeline::{Agreement, Trial, TrialRun, TrialSystem, TriedWheel};
 use crate::store::Lock;
 
 /// Configuration without a wheels.toml; `try` ignores its build settings.
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &TryArgs, file: &ConfigFile) -> anyhow::Result<ExitCode>
     let exec = Exec::real();
     let elsewhere = tempfile::tempdir()?;
     let (workspace, config) = workspace(file, elsewhere.path())?;
-    let places = places(config.as_ref(), &args.on)?;
+    let systems = systems(config.as_ref(), &args.on)?;
     let config = match config {
         Some(config) => config,
         None => config::parse_text(Utf8Path::new("wheels.toml"), NO_CONFIG)?,
@@ -80,31 +80,31 @@ pub(crate) fn run(args: &TryArgs, file: &ConfigFile) -> anyhow::Result<ExitCode>
         base_policy: args.base,
     };
     let platforms: BTreeSet<&Platform> = wheels.iter().map(|wheel| &wheel.platform).collect();
-    let pairs = places.iter().flat_map(|place| platforms.iter().map(move |it| (place, *it)));
+    let pairs = systems.iter().flat_map(|system| platforms.iter().map(move |it| (system, *it)));
     if args.dry_run {
-        let all = pairs.map(|(place, platform)| trial_run.commands(place, platform, &wheels));
+        let all = pairs.map(|(system, platform)| trial_run.commands(system, platform, &wheels));
         let all: Vec<_> = all.filter(|text| !text.is_empty()).collect();
         report::data(&all.join("\n"));
         return Ok(ExitCode::SUCCESS);
     }
-    let image = places.first().map_or("debian:12", |place| &place.target.image);
+    let image = systems.first().map_or("debian:12", |system| &system.target.image);
     setup::require_platforms(&engine, &workspace.root, image, platforms.iter().copied())?;
     engine_args::announce(&engine)?;
     let live = Live::new(if args.verbose { Detail::Verbose } else { Detail::Steps });
     let mut trials = Vec::new();
-    for (place, platform) in pairs {
-        match trial_run.on(place, platform, &wheels, &live) {
+    for (system, platform) in pairs {
+        match trial_run.on(system, platform, &wheels, &live) {
             Ok(found) => trials.extend(found),
             Err(error) if error.engine().is_some_and(crate::engine::EngineError::ends_run) => {
                 return Err(error.into());
             }
             Err(error) => {
                 report::error(&error);
-                trials.extend(TrialRun::failed(place, platform, &wheels, &error));
+                trials.extend(TrialRun::failed(system, platform, &wheels, &error));
             }
         }
     }
-    print(args, &places, &trials)?;
+    print(args, &systems, &trials)?;
     Ok(ExitCode::from(status(&trials)))
 }
 
@@ -128,20 +128,20 @@ fn workspace(
 }
 
 /// The systems that `words` name. Without words: the targets of wheels.toml, else a default list.
-fn places(config: Option<&Config>, words: &[String]) -> anyhow::Result<Vec<TrialPlace>> {
+fn systems(config: Option<&Config>, words: &[String]) -> anyhow::Result<Vec<TrialSystem>> {
     if let (Some(config), []) = (config, words) {
-        let place = |target: &config::Target| {
+        let system = |target: &config::Target| {
             let distribution = distribution_of(&target.image)?.clone();
-            Some(TrialPlace { target: target.clone(), distribution })
+            Some(TrialSystem { target: target.clone(), distribution })
         };
-        let own: Vec<_> = config.targets.iter().filter_map(place).collect();
+        let own: Vec<_> = config.targets.iter().filter_map(system).collect();
         if !own.is_empty() {
             return Ok(own);
         }
     }
     let known: Vec<String> = tried_systems().collect();
     let words = if words.is_empty() { &known } else { words };
-    let mut places: Vec<TrialPlace> = Vec::new();
+    let mut systems: Vec<TrialSystem> = Vec::new();
     for word in words {
         let own = config.and_then(|config| config.targets.iter().find(|it| it.is_called(word)));
         let target = match (own.cloned().or_else(|| known_system(word)), config) {
@@ -151,11 +151,11 @@ fn places(config: Option<&Config>, words: &[String]) -> anyhow::Result<Vec<Trial
         };
         let distribution =
             distribution_of(&target.image).ok_or_else(|| unknown(word, &known))?.clone();
-        if !places.iter().any(|place| place.target.name == target.name) {
-            places.push(TrialPlace { target, distribution });
+        if !systems.iter().any(|system| system.target.name == target.name) {
+            systems.push(TrialSystem { target, distribution });
         }
     }
-    Ok(places)
+    Ok(systems)
 }
 
 fn unknown(word: &str, known: &[String]) -> UserError {
@@ -188,11 +188,11 @@ fn status(trials: &[Trial]) -> u8 {
     }
 }
 
-fn print(args: &TryArgs, places: &[TrialPlace], trials: &[Trial]) -> anyhow::Result<()> {
+fn print(args: &TryArgs, systems: &[TrialSystem], trials: &[Trial]) -> anyhow::Result<()> {
     if args.json {
         report::json(&serde_json::json!({ "schema_version": 1, "trials": trials }))?;
     } else if args.markdown {
-        report::data(&markdown(places, trials));
+        report::data(&markdown(systems, trials));
     } else {
         report::text(&text(trials));
     }
@@ -204,8 +204,8 @@ fn text(trials: &[Trial]) -> String {
     let row = |trial: &Trial| {
         let result = trial.result.unwrap_or("not tried");
         let agreement = word(trial.agreement);
-        let place = format!("{} {}", trial.system, trial.platform);
-        [&trial.wheel, &place, trial.predicted, result, &how(trial), agreement]
+        let system = format!("{} {}", trial.system, trial.platform);
+        [&trial.wheel, &system, trial.predicted, result, &how(trial), agreement]
             .map(str::to_owned)
             .to_vec()
     };
@@ -274,7 +274,7 @@ fn summary(trials: &[Trial]) -> String {
 }
 
 /// A table with a row for each wheel and a column for each system.
-fn markdown(places: &[TrialPlace], trials: &[Trial]) -> String {
+fn markdown(systems: &[TrialSystem], trials: &[Trial]) -> String {
     let mut rows: Vec<(&str, &str)> = Vec::new();
     for trial in trials {
         let row = (trial.wheel.as_str(), trial.platform.as_str());
@@ -282,20 +282,20 @@ fn markdown(places: &[TrialPlace], trials: &[Trial]) -> String {
             rows.push(row);
         }
     }
-    let names: Vec<_> = places.iter().map(|place| place.distribution.to_string()).collect();
+    let names: Vec<_> = systems.iter().map(|system| system.distribution.to_string()).collect();
     let mut lines = vec![
         format!("| wheel | {} |", names.join(" | ")),
         format!("|---|{}", "---|".repeat(names.len())),
     ];
     for (wheel, platform) in rows {
-        let cell = |place: &TrialPlace| {
+        let cell = |system: &TrialSystem| {
             let is = |trial: &&Trial| {
                 (trial.wheel.as_str(), trial.platform.as_str()) == (wheel, platform)
-                    && trial.system == place.target.name
+                    && trial.system == system.target.name
             };
             trials.iter().find(is).map_or_else(String::new, short)
         };
-        let cells: Vec<_> = places.iter().map(cell).collect();
+        let cells: Vec<_> = systems.iter().map(cell).collect();
         lines.push(format!("| {} | {} |", report::markdown_code(wheel), cells.join(" | ")));
     }
     lines.push(format!("\n{}", summary(trials)));

@@ -18,7 +18,7 @@ use wheel_audit::files;
 
 /// Target, platform and base image policy.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct EnvironmentRequest<'a> {
     pub target: &'a Target,
     pub platform: &'a Platform,
     /// How to obtain its base image.
@@ -34,14 +34,14 @@ pub(crate) struct Place<'a> {
 pub(crate) fn environment(
     config: &Config,
     engine: &Engine,
-    place: &Place<'_>,
+    request: &EnvironmentRequest<'_>,
     work: &Utf8Path,
     watch: &dyn Watch,
 ) -> Result<BuildInfo, PipelineError> {
-    let folder = place.target.folder(place.platform);
+    let folder = request.target.folder(request.platform);
     let mut notify = |text: &str| watch.note(&format!("{folder}: {text}"));
     let images = work.join("base");
-    let Place { target, platform, base_policy, accelerate } = *place;
+    let EnvironmentRequest { target, platform, base_policy, accelerate } = *request;
     let base = base::resolve(engine, target, platform, base_policy, &images, &mut notify)?;
     let native_image = NativeImage { engine, accelerate, base_policy, work };
     let base = native_image.onto(target, platform, base, &mut notify);

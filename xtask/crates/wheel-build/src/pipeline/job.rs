@@ -12,6 +12,7 @@ use super::calls;
 use super::earlier;
 use super::env::{Context, PipelineError};
 use super::export;
+use super::job_run::JobRun;
 use super::like;
 use super::locked;
 use super::proofs;
@@ -61,10 +62,10 @@ pub(super) fn run(
     let resolved = base;
     let (base, prebuilt) = base_images::prepared(ctx, job, resolved, watch)?;
     let (base, prebuilt) = (&base, prebuilt.as_ref());
-    let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
+    let run = JobRun { ctx, job, base, workspace: &workspace, log, watch };
     let build = || {
         locked::before(ctx, job, base, &workspace, log, watch)?;
-        build(&place, prebuilt, &|_| {})
+        build(&run, prebuilt, &|_| {})
     };
     // A lock file records the facts of each interpreter's own container.
     let built = if ctx.lock.records() {
@@ -91,8 +92,8 @@ pub(super) fn run(
     let info = if job.settings.build.network { info.not_isolated(&builder) } else { info };
     let raw = pick_wheel(&workspace, &built, job)?;
     let by = repair::Builder { interpreter: built.by.as_deref(), base: resolved };
-    let mut wheel = audited(&place, by, &info, &raw)?;
-    like::compare(&place, &mut wheel.audit, &wheel.path, wheel.libc)?;
+    let mut wheel = audited(&run, by, &info, &raw)?;
+    like::compare(&run, &mut wheel.audit, &wheel.path, wheel.libc)?;
     reject_failed(&wheel.audit, &wheel.path, |_| true)?;
     let (smoke, reported) = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
@@ -126,11 +127,11 @@ pub(super) fn run(
 
 /// Builds the wheel of a job into its workspace. `adjust` may change the bake call.
 pub(super) fn build(
-    place: &like::Place<'_>,
+    run: &JobRun<'_>,
     prebuilt: Option<&Prebuilt>,
     adjust: &dyn Fn(&mut Bake<'_>),
 ) -> Result<Built, PipelineError> {
-    let like::Place { ctx, job, base, workspace, log, watch } = place;
+    let JobRun { ctx, job, base, workspace, log, watch } = run;
     let title = job.title();
     watch.stage(&title, Stage::Build);
     let mut extra = workspace.extra_requires();
@@ -256,12 +257,12 @@ pub(super) struct AuditedWheel {
 }
 
 pub(super) fn audited(
-    place: &like::Place<'_>,
+    run: &JobRun<'_>,
     by: repair::Builder<'_>,
     info: &BuildInfo,
     raw: &Utf8Path,
 ) -> Result<AuditedWheel, PipelineError> {
-    let like::Place { ctx, job, workspace, .. } = place;
+    let JobRun { ctx, job, workspace, .. } = run;
     let wrong =
         |error: &dyn std::fmt::Display| PipelineError::Wrong(UserError::new(error.to_string()));
     let libc = job.target.libc.or_else(|| info.libc()).ok_or_else(|| {
@@ -278,7 +279,7 @@ pub(super) fn audited(
         audit_wheel(raw, &expectations, &unpublished).map_err(|error| wrong(&error))
     };
     let as_built = first(raw)?;
-    let repaired = repair::run(place, by, (raw, &as_built), target_tag)?;
+    let repaired = repair::run(run, by, (raw, &as_built), target_tag)?;
     let (raw, first) = match &repaired {
         Some(repaired) => (repaired.path.as_path(), first(&repaired.path)?),
         None => (raw, as_built),

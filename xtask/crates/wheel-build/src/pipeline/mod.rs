@@ -14,12 +14,14 @@ mod environment;
 mod export;
 mod job;
 mod job_budget;
+mod job_run;
 mod like;
 mod locked;
 mod missing;
 mod outcome;
 mod printed;
 mod proofs;
+mod published;
 mod repair;
 mod reproduce;
 mod run;
@@ -43,7 +45,7 @@ pub(crate) use base_images::{
 pub(crate) use build_info::BuildInfo;
 pub(crate) use durations::summary;
 pub(crate) use env::{Context, LockUse, PipelineError, prepare_host};
-pub(crate) use environment::{Place, environment};
+pub(crate) use environment::{EnvironmentRequest, environment};
 pub(crate) use job::{floor_text, listed};
 pub(crate) use job_budget::{JobBudget, share};
 pub(crate) use locked::{problems, unlocked};
@@ -54,11 +56,11 @@ pub(crate) use printed::commands;
 pub(crate) use reproduce::{Against, Reproduction, Verdict, reproduce, word};
 pub(crate) use run::{Options, builders, run};
 pub(crate) use settings::{requested, settings};
-pub(crate) use shell::{Place as ShellPlace, last_failed, shell_image};
+pub(crate) use shell::{ShellInputs, last_failed, shell_image};
 pub(crate) use source::{
     PreparedSource, Reason, Summary, check_requires_python, ignored, inputs, prepare, select,
     withheld,
 };
 pub(crate) use state::{BUILDER, Failed, STATES, State};
 pub(crate) use survey::{Survey, survey};
-pub(crate) use trial::{Agreement, Place as TrialPlace, Trial, TrialRun, Wheel as TriedWheel};
+pub(crate) use trial::{Agreement, Trial, TrialRun, TrialSystem, Wheel as TriedWheel};

@@ -4,7 +4,7 @@ use super::base_images;
 use super::calls::{build, published, smoke};
 use super::durations;
 use super::env::Context;
-use super::like::today;
+use super::published::today;
 use super::sharing::Sharing;
 use crate::config::Like;
 use crate::engine::bake::Bake;

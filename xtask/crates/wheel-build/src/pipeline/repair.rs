@@ -16,7 +16,7 @@ use wheel_audit::policy::PlatformTag;
 use wheel_audit::text::shown;
 
 use super::env::PipelineError;
-use super::like::Place;
+use super::job_run::JobRun;
 use super::work::Workspace;
 use super::{base_images, calls, export};
 use crate::config::RepairMode;
@@ -50,10 +50,10 @@ pub(super) struct Builder<'a> {
 impl Builder<'_> {
     /// The job that built the wheel. Interpreters that share a wheel share its build settings, and the builder's
     /// repair applies to all of them.
-    fn job(self, place: &Place<'_>) -> Job {
-        let mut job = place.job.clone();
+    fn job(self, run: &JobRun<'_>) -> Job {
+        let mut job = run.job.clone();
         if let Some(interpreter) = self.interpreter.and_then(|it| it.parse().ok()) {
-            let (ctx, system) = (place.ctx, (&place.job.target, &place.job.platform));
+            let (ctx, system) = (run.ctx, (&run.job.target, &run.job.platform));
             let settings = ctx.config.job_settings(interpreter, system, &BTreeMap::new());
             job.interpreter = interpreter;
             job.settings.repair = settings.repair;
@@ -81,12 +81,12 @@ pub(crate) struct Report {
 /// # Errors
 /// If auditwheel fails, or the container exports unexpected files.
 pub(super) fn run(
-    place: &Place<'_>,
+    run: &JobRun<'_>,
     builder: Builder<'_>,
     (raw, audit): (&Utf8Path, &Audit),
     tag: PlatformTag,
 ) -> Result<Option<Repaired>, PipelineError> {
-    let Place { ctx, job, workspace, log, watch, .. } = place;
+    let JobRun { ctx, job, workspace, log, watch, .. } = run;
     if builder.interpreter.is_some() {
         let sha256 = digest::of_file(raw)?;
         let files = ctx.store.manifest()?.files;
@@ -97,7 +97,7 @@ pub(super) fn run(
         }
     }
     let (title, name) = (job.title(), raw.file_name().unwrap_or_default());
-    let job = builder.job(place);
+    let job = builder.job(run);
     if !is_due(job.settings.repair.mode, audit) {
         return Ok(None);
     }

@@ -14,10 +14,11 @@ use wheel_audit::dist::{Entry, Reproduced};
 use super::accelerate::NativeImage;
 use super::env::{Context, PipelineError};
 use super::job::{self, AuditedWheel};
+use super::job_run::JobRun;
 use super::outcome::{Failure, failure};
 use super::source::PreparedSource;
 use super::work::Workspace;
-use super::{base_images, like, repair};
+use super::{base_images, repair};
 use crate::engine::bake::{Bake, NoCache};
 use crate::engine::base::{self, BaseImage, BasePolicy};
 use crate::engine::cache::Cached;
@@ -248,13 +249,13 @@ impl Run<'_> {
                 bake.contexts.insert("package".to_owned(), place);
             }
         };
-        let place = like::Place { ctx, job, base: &base, workspace: &workspace, log, watch };
-        let built = job::build(&place, prebuilt.as_ref(), &adjust)?;
+        let run = JobRun { ctx, job, base: &base, workspace: &workspace, log, watch };
+        let built = job::build(&run, prebuilt.as_ref(), &adjust)?;
         let info = job::build_info(&workspace, job)?;
         let raw = job::pick_wheel(&workspace, &built, job)?;
         watch.stage(&title, Stage::Audit);
         let by = repair::Builder { interpreter: None, base: resolved };
-        let AuditedWheel { path, .. } = job::audited(&place, by, &info, &raw)?;
+        let AuditedWheel { path, .. } = job::audited(&run, by, &info, &raw)?;
         Ok(path)
     }
 }

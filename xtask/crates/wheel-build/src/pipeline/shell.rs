@@ -33,7 +33,7 @@ const NO_SECRETS: u8 = 120;
 
 /// Inputs of a shell.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct ShellInputs<'a> {
     pub config: &'a Config,
     pub engine: &'a Engine,
     /// Source of the package.
@@ -63,32 +63,32 @@ pub(crate) struct ShellImage {
 /// # Errors
 /// If an earlier step fails, or the engine fails.
 pub(crate) fn shell_image(
-    place: &Place<'_>,
+    inputs: &ShellInputs<'_>,
     job: &Job,
     state: &State,
     watch: &dyn Watch,
 ) -> Result<ShellImage, PipelineError> {
     let title = job.title();
     let mut notify = |text: &str| watch.note(&format!("{title}: {text}"));
-    let images = place.work.join("base").join(job.folder());
+    let images = inputs.work.join("base").join(job.folder());
     // Shells run on the engine that builds for the platform.
-    let engine = place.engine.on(&job.platform);
+    let engine = inputs.engine.on(&job.platform);
     let base = base::resolve(
         &engine,
         &job.target,
         &job.platform,
-        place.base_policy,
+        inputs.base_policy,
         &images,
         &mut notify,
     )?;
-    let (base_policy, accelerate, work) = (place.base_policy, place.accelerate, place.work);
-    let native_image = NativeImage { engine: place.engine, accelerate, base_policy, work };
+    let (base_policy, accelerate, work) = (inputs.base_policy, inputs.accelerate, inputs.work);
+    let native_image = NativeImage { engine: inputs.engine, accelerate, base_policy, work };
     let base = native_image.onto(&job.target, &job.platform, base, &mut notify);
     // A unique name: a shell that ends must not remove the image of another.
     let own = format!("{}-{}", job.slug(), std::process::id());
     let (name, container) = (format!("{REPOSITORY}:{own}"), format!("xtask-shell-{own}"));
-    let log = place.work.join("logs").join(format!("{}-shell.log", job.slug()));
-    let bake = call(place, job, &base, state, &name);
+    let log = inputs.work.join("logs").join(format!("{}-shell.log", job.slug()));
+    let bake = call(inputs, job, &base, state, &name);
     let processor = bake.args.get(QEMU_CPU).cloned();
     watch.stage(&title, Stage::Build);
     let start = std::time::Instant::now();
@@ -162,35 +162,35 @@ pub(crate) fn last_failed(work: &Utf8Path, wanted: impl Fn(&Failed) -> bool) -> 
 
 /// The bake call that builds the image of `job` before the step of `state`.
 fn call<'a>(
-    place: &Place<'a>,
+    inputs: &ShellInputs<'a>,
     job: &'a Job,
     base: &BaseImage,
     state: &State,
     image: &'a str,
 ) -> Bake<'a> {
-    let mut args = calls::common_args(place.config, job, base);
-    args.extend(calls::build_args(place.config, job));
-    args.extend(calls::smoke_args(place.config, job));
+    let mut args = calls::common_args(inputs.config, job, base);
+    args.extend(calls::build_args(inputs.config, job));
+    args.extend(calls::smoke_args(inputs.config, job));
     if state.wheel {
         args.extend(calls::test_args(job));
     }
     if state.stage == calls::LIKE_STAGES[0] {
-        args.extend(calls::like_args(place.source, place.source.project()));
+        args.extend(calls::like_args(inputs.source, inputs.source.project()));
     }
-    let (target, mut contexts) = calls::source(place.source, &mut args);
+    let (target, mut contexts) = calls::source(inputs.source, &mut args);
     contexts.extend(base.contexts.clone());
     if state.source {
         let kind = if target == "wheel-builder" { "sdist" } else { "local" };
         args.insert("SOURCE_KIND", kind.to_owned());
     }
-    args.insert("PACKAGE_SCOPE", place.source.scope());
+    args.insert("PACKAGE_SCOPE", inputs.source.scope());
     let repairs = state.stage == REPAIR.stage;
     if repairs {
         args.extend(calls::repair_args(job));
     }
     if state.wheel {
         let folder = if repairs { "repair-wheel" } else { "smoke-wheel" };
-        let wheel = place.work.join("jobs").join(job.slug()).join(folder);
+        let wheel = inputs.work.join("jobs").join(job.slug()).join(folder);
         contexts.insert("wheel".to_owned(), wheel.into());
     }
     args.insert("SHELL_PARENT", state.parent.to_owned());

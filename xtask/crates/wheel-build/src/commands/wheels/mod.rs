@@ -12,7 +12,7 @@ use wheel_audit::UserError;
 use anyhow::bail;
 
 use super::engine_args::{self, BuildArgs};
-use super::lock::Locking;
+use super::locking::Locking;
 use super::selection::{self, Selection};
 use super::setup::{self, SetupNeeds};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};

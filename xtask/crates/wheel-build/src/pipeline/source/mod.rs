@@ -33,7 +33,7 @@ pub(crate) use self::python::check_requires_python;
 pub(crate) use self::selection::{Reason, Selection};
 pub(crate) use self::summary::Summary;
 use self::summary::problem;
-use super::like::published_hash;
+use super::published::published_hash;
 use crate::assets::Assets;
 use crate::config::{Config, LocalSource, Source};
 use crate::exec::Exec;

@@ -42,7 +42,7 @@ pub(crate) struct Wheel {
 
 /// A system to try wheels on.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct TrialSystem {
     pub target: Target,
     /// Facts about it for the audit.
     pub distribution: Distribution,
@@ -88,25 +88,25 @@ impl TrialRun<'_> {
     /// If the container cannot be run, or its report is incomplete.
     pub(crate) fn on(
         &self,
-        place: &Place,
+        system: &TrialSystem,
         platform: &Platform,
         wheels: &[Wheel],
         watch: &dyn Watch,
     ) -> Result<Vec<Trial>, PipelineError> {
-        let predicted = predictions(place, platform, wheels);
+        let predicted = predictions(system, platform, wheels);
         if predicted.is_empty() {
             return Ok(Vec::new());
         }
-        let title = place.target.folder(platform);
+        let title = system.target.folder(platform);
         let mut note = |text: &str| watch.note(&format!("{title}: {text}"));
-        let (target, images) = (&place.target, self.work.join("base"));
+        let (target, images) = (&system.target, self.work.join("base"));
         let engine = self.engine.on(platform);
         let base = base::resolve(&engine, target, platform, self.base_policy, &images, &mut note)?;
-        let (context, output) = self.folders(place, platform);
+        let (context, output) = self.folders(system, platform);
         files::remove_folder(&output)?;
         fs_err::create_dir_all(&output)?;
         copy_wheels(&context, &predicted)?;
-        let bake = self.call(place, platform, &base, &predicted, (&context, &output));
+        let bake = self.call(system, platform, &base, &predicted, (&context, &output));
         let log = self.work.join("logs").join(format!("{title}-try.log"));
         watch.stage(&title, Stage::Try);
         let start = std::time::Instant::now();
@@ -116,7 +116,7 @@ impl TrialRun<'_> {
         watch.ended(&title, "tried", start.elapsed().as_secs_f64());
         let report = report(&output)?;
         let limits =
-            Policies::builtin().limits(place.distribution.libc.platform_tag(platform.arch()));
+            Policies::builtin().limits(system.distribution.libc.platform_tag(platform.arch()));
         let is_promised = |name: &str| limits.as_ref().is_some_and(|limits| limits.library(name));
         if !report.unprivileged {
             note("warning: the engine has one user only: code of the wheels ran as root");
@@ -128,34 +128,39 @@ impl TrialRun<'_> {
             let agreement = observed.agreement(cell);
             let result = Some(observed.as_str());
             let observed = Some(observed);
-            Ok(Trial { agreement, result, observed, ..untried(place, wheel, cell) })
+            Ok(Trial { agreement, result, observed, ..untried(system, wheel, cell) })
         };
         predicted.iter().enumerate().map(trial).collect()
     }
 
     /// The results for a system that could not be used: each wheel untried.
     pub(crate) fn failed(
-        place: &Place,
+        system: &TrialSystem,
         platform: &Platform,
         wheels: &[Wheel],
         error: &PipelineError,
     ) -> Vec<Trial> {
-        let all = predictions(place, platform, wheels);
+        let all = predictions(system, platform, wheels);
         let trial = |(wheel, cell): &(&Wheel, Cell)| Trial {
             error: Some(error.to_string()),
-            ..untried(place, wheel, cell)
+            ..untried(system, wheel, cell)
         };
         all.iter().map(trial).collect()
     }
 
     /// The commands that try wheels on a system, for pasting.
-    pub(crate) fn commands(&self, place: &Place, platform: &Platform, wheels: &[Wheel]) -> String {
-        let predicted = predictions(place, platform, wheels);
+    pub(crate) fn commands(
+        &self,
+        system: &TrialSystem,
+        platform: &Platform,
+        wheels: &[Wheel],
+    ) -> String {
+        let predicted = predictions(system, platform, wheels);
         if predicted.is_empty() {
             return String::new();
         }
-        let (target, engine) = (&place.target, self.engine);
-        let (context, output) = self.folders(place, platform);
+        let (target, engine) = (&system.target, self.engine);
+        let (context, output) = self.folders(system, platform);
         let mut lines = vec![format!("# {}, with these predictions:", target.folder(platform))];
         let line = |(wheel, cell): &(&Wheel, Cell)| {
             format!("#   {}: {}", shown(name(wheel)), cell.state.as_str())
@@ -166,7 +171,7 @@ impl TrialRun<'_> {
             base::unresolved(target, platform)
         });
         lines.push(format!("# then xtask puts each wheel into a folder of {context}/:"));
-        let mut bake = self.call(place, platform, &base, &predicted, (&context, &output));
+        let mut bake = self.call(system, platform, &base, &predicted, (&context, &output));
         bake.progress = "plain";
         let step = engine.bake_step(&bake);
         lines.push(step.map_or_else(|error| format!("# {error}"), |step| step.folded(WIDTH)));
@@ -174,21 +179,21 @@ impl TrialRun<'_> {
     }
 
     /// Build context of the wheels, and folder of the report.
-    fn folders(&self, place: &Place, platform: &Platform) -> (Utf8PathBuf, Utf8PathBuf) {
-        let folder = self.work.join("try").join(place.target.folder(platform));
+    fn folders(&self, system: &TrialSystem, platform: &Platform) -> (Utf8PathBuf, Utf8PathBuf) {
+        let folder = self.work.join("try").join(system.target.folder(platform));
         (folder.join("wheels"), folder.join("output"))
     }
 
     fn call<'a>(
         &self,
-        place: &'a Place,
+        system: &'a TrialSystem,
         platform: &'a Platform,
         base: &BaseImage,
         wheels: &[(&Wheel, Cell)],
         (context, output): (&Utf8Path, &'a Utf8Path),
     ) -> Bake<'a> {
-        let settings = self.config.environment_settings(&place.target, platform);
-        let mut args = environment_args(self.config, (&place.target, platform), &settings, base);
+        let settings = self.config.environment_settings(&system.target, platform);
+        let mut args = environment_args(self.config, (&system.target, platform), &settings, base);
         args.insert("TRY_PYTHONS", pythons(wheels));
         let mut contexts = base.contexts.clone();
         contexts.insert("wheel".to_owned(), context.to_string());
@@ -208,12 +213,12 @@ impl TrialRun<'_> {
 
 /// The wheels to try on a system, with their predictions.
 fn predictions<'a>(
-    place: &Place,
+    system: &TrialSystem,
     platform: &Platform,
     wheels: &'a [Wheel],
 ) -> Vec<(&'a Wheel, Cell)> {
     let own = wheels.iter().filter(|wheel| wheel.platform == *platform);
-    let predicted = own.map(|wheel| (wheel, wheel.audit.on(&place.distribution)));
+    let predicted = own.map(|wheel| (wheel, wheel.audit.on(&system.distribution)));
     predicted.filter(|(_, cell)| cell.state != State::Absent).collect()
 }
 
@@ -256,10 +261,10 @@ fn request(interpreter: Interpreter) -> Option<String> {
     Some(format!("{kind}-{major}.{minor}{threading}"))
 }
 
-fn untried(place: &Place, wheel: &Wheel, predicted: &Cell) -> Trial {
+fn untried(system: &TrialSystem, wheel: &Wheel, predicted: &Cell) -> Trial {
     Trial {
         wheel: name(wheel).to_owned(),
-        system: place.target.name.clone(),
+        system: system.target.name.clone(),
         platform: wheel.platform.to_string(),
         predicted: predicted.state.as_str(),
         reason: predicted.reason.clone(),
