@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_gone_through_and_each_file_is_taken_once() {
+    fn folders_are_searched_and_each_file_is_read_once() {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(folder.path()).unwrap();
         fs_err::create_dir(root.join("deep")).unwrap();

@@ -207,7 +207,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn strangers_bytes_are_explained_in_bounds(first in bytes(), second in bytes()) {
+    fn explanations_of_arbitrary_bytes_are_bounded(first in bytes(), second in bytes()) {
         for (left, right) in [(first.clone(), second.clone()), (elf(&[(".data", &first)]), elf(&[(".data", &second)]))] {
             let found = content::differences(&left, &right, BUILDS);
             prop_assert!(!found.is_empty() && found.len() < 30);
@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_elf_files_do_not_make_it_panic(at in 0_usize..400, value: u8, data in bytes()) {
+    fn damaged_elf_files_do_not_cause_a_panic(at in 0_usize..400, value: u8, data in bytes()) {
         let mut file = elf(&[(".text", b"\x90"), (".rodata", &data)]);
         let length = file.len();
         file[at % length] = value;

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn new_wheels_take_their_interpreters_from_the_others_of_their_folder() {
+    fn a_new_wheel_takes_its_interpreters_from_others_in_its_folder() {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let mut manifest = Manifest::default();
         manifest.put("t", vec![wheel("t/b", &names(&["cp311", "cp312"]))]);

@@ -167,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn wanted_parts_are_kept_whatever_the_pieces(
+        fn requested_parts_are_kept_for_any_division_into_pieces(
             ranges in prop::collection::vec((0_u64..300, 0_u64..60), 0..8),
             sizes in prop::collection::vec(1_usize..50, 1..40),
         ) {

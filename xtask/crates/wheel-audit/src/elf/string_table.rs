@@ -167,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_wanted_is_found_whatever_the_pieces(
+        fn requested_strings_are_found_for_any_division_into_pieces(
             names in prop::collection::vec("(Py|_Py|_cffi_pypyinit_|)[a-z]{0,40}", 1..20),
             wanted in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..30),
             before in 0_usize..20,
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_kept_as_long_as_there_is_room() {
+    fn other_names_are_kept_while_space_remains() {
         let count = 10_000_u32;
         let name = |index: u32| format!("{index:0>1000}\0").into_bytes();
         let table: Vec<u8> = (0..count).flat_map(name).collect();

@@ -182,7 +182,7 @@ fn names_of_interest_are_kept_from_a_large_table() {
 }
 
 #[test]
-fn the_start_and_the_parts_in_the_headers_of_a_large_file_are_kept() {
+fn only_the_required_parts_of_a_large_file_are_kept() {
     let source = "char data[14 << 20] = {1}; int PyInit_large(void) { return data[5]; }";
     let bytes = compile(source, &["-shared", "-fPIC"]);
     let mut buffer = RegionBuffer::new(bytes.len() as u64, 1 << 20);
@@ -195,7 +195,7 @@ fn the_start_and_the_parts_in_the_headers_of_a_large_file_are_kept() {
 }
 
 #[test]
-fn symbols_are_counted_with_either_hash_table_and_with_an_empty_one() {
+fn symbols_are_counted_with_each_kind_of_hash_table() {
     // The file exports nothing, so the GNU hash table is empty.
     let quiet = "#include <stdlib.h>\nstatic void *f(void) { return malloc(1); } __attribute__((constructor)) static void g(void) { f(); }";
     for style in ["gnu", "sysv", "both"] {

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defect_13_the_index_refuses_plain_linux_tags() {
+    fn defect_13_the_index_rejects_plain_linux_tags() {
         let accepts = |tag: &str| tag.parse().is_ok_and(|tag| Index::builtin().accepts(tag));
         for tag in [
             "any",

@@ -152,7 +152,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_refused_or_kept(text in "[a-z0-9_.]{0,40}") {
+        fn any_text_is_rejected_or_kept(text in "[a-z0-9_.]{0,40}") {
             if let Ok(tag) = text.parse::<PlatformTag>() {
                 prop_assert_eq!(tag.to_string(), text);
             }

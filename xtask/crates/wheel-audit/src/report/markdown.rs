@@ -259,7 +259,7 @@ mod tests {
     use crate::audit::{self, Depth, Finding};
 
     #[test]
-    fn strange_text_stays_text() {
+    fn arbitrary_text_is_escaped() {
         let strange = "a|b`c`<img src=x>\n# *x* [y](z) @user \\ &amp; ~~s~~ __isoc23";
         let want = "a&#124;b\\`c\\`&lt;img src=x&gt;\\\\u{a}\\# \\*x\\* \\[y\\](z) &#64;&#8203;user \\\\ \
                     &amp;amp; \\~\\~s\\~\\~ \\_\\_isoc23";

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_errors_of_the_system_are_escaped_whole() {
+    fn only_errors_of_the_operating_system_are_escaped() {
         assert!(fs_err::read("/no/such\nfile").is_err_and(|error| is_system_error(&error)));
         assert!(is_system_error(&std::io::Error::from_raw_os_error(2)));
         assert!(!is_system_error(&std::io::Error::other("what happened")));

@@ -98,7 +98,7 @@ mod tests {
     const NAME: &str = "a\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{2066}\u{e0041}\n\té\u{301}漢\"\\";
 
     #[test]
-    fn json_shows_what_it_holds_and_holds_the_same() {
+    fn json_escapes_control_characters_and_keeps_its_values() {
         let value = serde_json::json!({ NAME: [NAME, 1] });
         let text = json(&serde_json::to_string_pretty(&value).unwrap());
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_show_what_they_hold() {
+    fn messages_escape_control_characters() {
         let want = "a\\u{1b}[31m\\u{7f}\\u{9b}\\u{202e}\\u{2066}\\u{e0041}\n\té\u{301}漢\"\\";
         assert_eq!(printable(NAME), want);
         assert_eq!(printable(want), want);

@@ -370,7 +370,7 @@ mod tests {
     use crate::audit::{self, Depth};
 
     #[test]
-    fn findings_about_several_wheels_count_by_what_they_name() {
+    fn findings_about_several_wheels_count_for_the_file_they_name() {
         let (_folder, mut report) = audit::tests::report::report(Depth::Floor);
         let one = report.wheels.iter().find_map(|wheel| wheel.findings.first()).unwrap().clone();
         report.wheels.clear();
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_show_is_written_out() {
+    fn invisible_characters_are_escaped() {
         let text = "a\u{202e}gpj.exe\u{7}\u{2028}\u{200b} é 漢 `\\u{7}` \"q\"";
         let want = "a\\u{202e}gpj.exe\\u{7}\\u{2028}\\u{200b} é 漢 `\\u{7}` \"q\"";
         assert_eq!(visible(text), want);
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_promise_counts() {
+    fn the_oldest_promised_platform_counts() {
         let claim =
             |tags: &[&str]| claim(&tags.iter().map(|&tag| tag.to_owned()).collect::<Vec<_>>());
         assert_eq!(claim(&["manylinux_2_28_x86_64", "manylinux2014_x86_64"]), "glibc 2.17");

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_line_up_and_lines_end_clean() {
+    fn columns_align_and_lines_have_no_trailing_spaces() {
         let rows = [row(&["a", "long"]), row(&["bb", ""])];
         assert_eq!(table(&["x", "y"], &rows, 80), "x   y\na   long\nbb");
     }

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_a_table_then_the_findings_then_the_verdict() {
+    fn the_report_has_a_table_the_findings_and_the_verdict() {
         let (folder, report) = sample(Depth::Floor);
         let text = page(&report, Some(floors(&report)), usize::MAX).replace(&folder, "/at");
         insta::assert_snapshot!(text, @r#"

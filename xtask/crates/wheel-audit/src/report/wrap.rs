@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_and_commands_stay_whole() {
+    fn words_and_commands_are_not_split() {
         let text = "run `cargo xtask wheels debian:12` or /a/path/that/is/long, then look";
         let wrapped = wrap(text, 24, "hint: ", "  ");
         assert_eq!(
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_other_tools_stay_as_they_are() {
+    fn lines_of_other_tools_stay_unchanged() {
         let long = "a b c d e f g h i j k l m n";
         let text = format!("error: {long}\n  | {long}\n\nhint: {long}");
         let folded = fold_message(&text, 20);

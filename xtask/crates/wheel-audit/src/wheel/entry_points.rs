@@ -125,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(points) = entry_points(&bytes) {
                 prop_assert!(points.iter().all(|point| point.reference().is_none_or(|(module, _)| !module.is_empty())));
             }

@@ -71,7 +71,7 @@ fn the_new_tag_is_everywhere_and_nothing_else_changes() {
 }
 
 #[test]
-fn the_same_input_has_the_same_bytes() {
+fn the_same_input_produces_the_same_bytes() {
     let (from, to) = (Folder::new(), Folder::new());
     let input = built().write(from.path());
     let once =

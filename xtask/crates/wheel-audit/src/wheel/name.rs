@@ -222,7 +222,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_refused_or_kept(name in "\\PC*") {
+        fn any_text_is_rejected_or_kept(name in "\\PC*") {
             if let Ok(parsed) = WheelName::parse(&name) {
                 prop_assert_eq!(parsed.to_string(), name);
             }

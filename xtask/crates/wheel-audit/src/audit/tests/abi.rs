@@ -112,7 +112,7 @@ fn weak_symbols_may_be_absent() {
 }
 
 #[test]
-fn a_wrong_stable_suffix_in_a_wheel_of_one_interpreter_is_a_warning() {
+fn a_wrong_stable_suffix_for_one_interpreter_is_a_warning() {
     let wheel = |symbols: &[&str]| {
         let module = python_module("PyInit__pkg", symbols, &[]);
         own(&Fixture::new(WHEEL).with("_pkg.abi3.so", module))
@@ -124,7 +124,7 @@ fn a_wrong_stable_suffix_in_a_wheel_of_one_interpreter_is_a_warning() {
 }
 
 #[test]
-fn a_module_for_abi3t_has_no_definition_with_the_layout_of_an_object() {
+fn a_module_for_abi3t_may_not_define_an_object_layout() {
     let wheel = |abi: &str, suffix: &str, entry: &str, symbols: &[&str]| {
         let name = format!("pkg-1.0-cp315-{abi}-manylinux_2_36_x86_64.whl");
         let module = python_module(entry, symbols, &[]);

@@ -57,13 +57,13 @@ fn the_caller_of_a_too_new_symbol_is_reported_at_every_depth() {
 }
 
 #[test]
-fn a_wheel_without_a_promise_has_the_callers_of_its_floor() {
+fn without_a_promise_the_callers_of_the_floor_are_reported() {
     let name = "pkg-1.0-cp311-cp311-linux_x86_64.whl";
     assert_eq!(callers(name, &calling("f", "GLIBC_2.17"), Depth::Floor, None), ["guilty"]);
 }
 
 #[test]
-fn a_file_outside_of_a_wheel_has_callers_too() {
+fn callers_are_reported_for_a_file_outside_of_a_wheel() {
     let folder = Folder::new();
     let path = folder.path().join("libfoo.so");
     fs_err::write(&path, calling("strlcpy", "GLIBC_2.38")).unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_floor_above_the_promise_is_reported_with_symbol_version_library_and_file() {
+fn a_floor_above_the_promise_is_reported_with_its_symbol() {
     let fixture = native(module(&[("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")], &[]));
     let audit = audit(&fixture, &Expectations::default());
     assert_eq!(audit.findings.len(), 1, "{:?}", audit.findings);
@@ -30,7 +30,7 @@ fn libstdcxx_counts_in_addition_to_glibc() {
 }
 
 #[test]
-fn every_tag_of_a_set_has_to_be_true() {
+fn every_tag_of_a_set_is_checked() {
     let name = "pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.manylinux2014_x86_64.whl";
     let needs = [("f", "GLIBC_2.28", "libc.so.6")];
     let audit =
@@ -148,7 +148,7 @@ fn executable_stacks_of_loaded_files_are_errors() {
 }
 
 #[test]
-fn unreadable_files_are_errors_and_promise_nothing() {
+fn unreadable_files_are_errors_without_a_floor() {
     let audit = audit(&native(PLAIN[..600].to_vec()), &Expectations::default());
     assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF001"]);
     assert_eq!(audit.facts.overall_tag, "linux_x86_64");
@@ -189,7 +189,7 @@ fn known_causes_of_a_floor_have_their_own_help() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn defect_16_code_above_the_promised_level_names_instruction_function_and_file() {
+fn defect_16_code_above_the_promised_level_names_its_place() {
     let folder = Folder::new();
     let source = "typedef float v8 __attribute__((vector_size(32)));\n\
                   v8 PyInit__pkg(v8 a, v8 b) { return a * b; }";
@@ -255,7 +255,7 @@ fn the_tag_decides_about_the_c_library() {
 }
 
 #[test]
-fn a_file_after_empty_blocks_is_read_for_its_floor_too() {
+fn a_file_after_empty_blocks_counts_for_the_floor() {
     let module = module(&[("strtol", "GLIBC_2.38", "libc.so.6")], &[]);
     let bytes = native(module).bytes();
     for count in [1, 51, 52, 1_000, 30_000] {

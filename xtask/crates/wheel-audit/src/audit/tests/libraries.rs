@@ -31,7 +31,7 @@ fn a_library_of_a_required_wheel_is_a_warning_with_its_name() {
 }
 
 #[test]
-fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_help() {
+fn a_library_of_an_unrequired_wheel_is_an_error_with_help() {
     let found = findings("libtorch_cpu.so", &["numpy", "torchvision"]);
     assert_eq!((found[0].code, found[0].severity), ("ELF006", Severity::Error));
     assert!(found[0].help.contains("`torch`"), "{}", found[0].help);
@@ -40,7 +40,7 @@ fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_help() {
 }
 
 #[test]
-fn the_help_for_a_system_library_contains_packages_and_the_repair_key() {
+fn the_help_for_a_system_library_names_packages_and_repair() {
     let found = findings("libffi.so.8", &[]);
     assert_eq!((found[0].code, found[0].severity), ("ELF006", Severity::Error));
     for word in ["libffi8 (Debian)", "`[repair] mode = \"auto\"`", "`auditwheel repair`"] {

@@ -55,7 +55,7 @@ fn a_wheel_like_the_published_one_has_no_findings() {
 }
 
 #[test]
-fn a_module_that_the_published_wheel_has_is_a_warning_in_any_version() {
+fn a_missing_published_module_is_a_warning_in_any_version() {
     let more = published().with("pkg/_fast.cpython-311-x86_64-linux-gnu.so", PLAIN.clone());
     let found = compared(&[pkg(NAME)], &[more]);
     assert_eq!(short(&found), [("SET102", Severity::Warning)]);
@@ -72,7 +72,7 @@ fn a_module_that_the_published_wheel_has_is_a_warning_in_any_version() {
 }
 
 #[test]
-fn files_programs_and_sizes_are_compared_both_ways() {
+fn files_programs_and_sizes_are_compared_in_both_directions() {
     let found = compared(&[pkg(NAME).with("pkg/mine", "")], &[published().with("pkg/theirs", "")]);
     assert_eq!(short(&found), [("SET104", Severity::Warning), ("SET105", Severity::Note)]);
     assert!(found[0].2.starts_with("pkg/theirs: ") && found[1].2.starts_with("pkg/mine: "));

@@ -143,7 +143,7 @@ fn the_file_in_the_search_path_counts() {
 }
 
 #[test]
-fn the_systems_library_replaces_a_bundled_one_outside_of_the_search_path() {
+fn the_systems_library_replaces_an_unreachable_bundled_one() {
     let module = |library: &str, flags: &[&str]| {
         let calls = format!("{INIT} extern int f(void); int g(void) {{ return f(); }}");
         let defines = "int f(void) { return 1; }";

@@ -46,7 +46,7 @@ fn check(fixture: &Fixture) -> Vec<&'static str> {
 const NONE: [&str; 0] = [];
 
 #[test]
-fn modules_that_dlopen_refuses_are_errors() {
+fn modules_that_dlopen_rejects_are_errors() {
     assert_eq!(check(&wheel(WHEEL)), NONE);
     for flags in [["-c"].as_slice(), &["-no-pie", "-static"], &["-pie", "-fPIE"]] {
         assert_eq!(check(&native(built(flags))), ["ELF022"], "{flags:?}");

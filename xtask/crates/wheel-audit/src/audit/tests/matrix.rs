@@ -146,7 +146,7 @@ fn files_for_another_machine_do_not_load() {
 }
 
 #[test]
-fn pure_wheels_load_everywhere_and_wheels_for_others_install_nowhere() {
+fn pure_wheels_load_everywhere_and_foreign_ones_install_nowhere() {
     let pure = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg.py", "");
     let pure = audit(&pure, &Expectations::default());
     assert!(pure.systems().iter().all(|cell| cell.state == State::Loads));

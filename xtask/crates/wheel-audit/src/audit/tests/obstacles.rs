@@ -126,7 +126,7 @@ fn own_library() -> Vec<u8> {
 }
 
 #[test]
-fn a_library_off_the_search_path_is_an_error_unless_the_wheel_may_load_it() {
+fn a_library_off_the_search_path_is_an_error_unless_loaded() {
     let with = |path: &str, text: &str| {
         let user = module(&[("f", "V_1", "libown.so.1")], &RPATH);
         let wheel = native(user).with("pkg.libs/libown.so.1", own_library()).with(path, text);
@@ -145,7 +145,7 @@ fn a_library_off_the_search_path_is_an_error_unless_the_wheel_may_load_it() {
 }
 
 #[test]
-fn a_library_that_another_file_finds_may_be_loaded_before() {
+fn a_library_that_another_file_finds_may_already_be_loaded() {
     let needs = [("f", "V_1", "libown.so.1")];
     let finds = module(&needs, &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
     let wheel = native(module(&needs, &RPATH))
@@ -178,7 +178,7 @@ fn with_tls(size: u32, flags: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn static_thread_local_storage_is_limited() {
+fn static_tls_is_limited() {
     let of = |platform: &str, module: Vec<u8>| {
         let audit = audited(&tagged(platform, module));
         let system =
@@ -196,7 +196,7 @@ fn static_thread_local_storage_is_limited() {
 }
 
 #[test]
-fn static_thread_local_storage_adds_up_over_files_that_load_together() {
+fn static_tls_of_files_that_load_together_is_added() {
     let folder = Folder::new();
     let soname = ["-Wl,-soname,libtls.so", "-ftls-model=initial-exec"];
     gcc(

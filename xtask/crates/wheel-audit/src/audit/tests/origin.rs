@@ -45,7 +45,7 @@ fn compilers_determine_the_build_system_and_its_certainty() {
 }
 
 #[test]
-fn bundled_libraries_do_not_count_and_musl_is_distinguished_from_glibc() {
+fn bundled_libraries_do_not_count_and_musl_is_detected() {
     let bundled = Fixture::new(WHEEL)
         .with(MODULE, compiled_by(&[TOOLSET_10], &[]))
         .with("pkg.libs/libfoo.so.1", compiled_by(&[DEBIAN], &[]));

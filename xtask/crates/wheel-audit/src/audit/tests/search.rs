@@ -142,7 +142,7 @@ fn cyclic_needs_end() {
 }
 
 #[test]
-fn a_search_path_into_a_required_wheel_makes_its_library_a_warning() {
+fn a_search_path_into_a_required_wheel_is_a_warning() {
     let with = |requires: &str| {
         let path = ["-Wl,-rpath,$ORIGIN/other_libs/lib", "-Wl,--enable-new-dtags"];
         let mut fixture = native(using(&["liba.so.1"], &path));

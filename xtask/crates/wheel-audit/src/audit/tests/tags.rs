@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn defect_02_and_10_a_pure_wheel_where_an_extension_was_asked_for() {
+fn defect_02_and_10_a_pure_wheel_lacks_the_requested_extension() {
     let pure = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg.py", "");
     assert_eq!(codes(&pure, &expectations("manylinux_2_36_x86_64", "cp311")), ["TAG103"]);
     assert_eq!(own(&pure), Vec::<&str>::new());
@@ -16,7 +16,7 @@ fn defect_02_and_10_a_pure_wheel_where_an_extension_was_asked_for() {
 }
 
 #[test]
-fn defect_13_a_linux_tag_where_a_target_was_promised() {
+fn defect_13_a_linux_tag_breaks_the_promise_of_a_target() {
     let fixture = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl");
     assert_eq!(
         codes(&fixture, &expectations("manylinux_2_36_x86_64", "cp311")),
@@ -94,7 +94,7 @@ fn suffixes_match_the_tags() {
 }
 
 #[test]
-fn defect_12_retagged_wheels_of_two_targets_differ_in_name_and_pass_for_their_own() {
+fn defect_12_retagged_wheels_pass_only_for_their_own_target() {
     let (built, out) = (Folder::new(), Folder::new());
     let input = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl").write(built.path());
     let mut names = Vec::new();

@@ -92,7 +92,7 @@ fn documents_are_compared_with_their_wheel() {
 }
 
 #[test]
-fn a_provenance_matches_build_info_and_the_base_image_of_the_manifest() {
+fn a_provenance_matches_build_info_and_the_base_image() {
     let info = |builder: &str, image: &str, source: &str, crates: &[&str]| {
         let crates: Vec<_> = crates.iter().map(|it| json!({"name": "c", "sha256": it})).collect();
         json!({"schema_version": 1, "target": "debian12", "platform": "linux/amd64",
@@ -159,7 +159,7 @@ fn documents_without_a_manifest_are_compared_with_their_wheels() {
 proptest! {
     /// Any document has a result, and one that passes contains this wheel's hash.
     #[test]
-    fn bytes_of_strangers_are_judged(at in any::<prop::sample::Index>(), byte in any::<u8>(),
+    fn changed_documents_are_parsed_or_rejected(at in any::<prop::sample::Index>(), byte in any::<u8>(),
         cut in any::<prop::sample::Index>(), end in prop::sample::select(&DOCUMENTS[..])) {
         static WHOLE: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
             let dist = dist();

@@ -116,7 +116,7 @@ fn called(f: &[u32], caller: &[u32], import: &str) -> Option<Certainty> {
 }
 
 #[test]
-fn atomics_are_unguarded_if_neither_their_function_nor_its_caller_checks() {
+fn atomics_are_guarded_by_their_function_or_its_caller() {
     let guarded = Some(Certainty::Guarded);
     assert_eq!(called(&[CASAL, RET], &[], "getauxval"), Some(Certainty::Certain));
     assert_eq!(called(&[ISAR0, CASAL, RET], &[], "getauxval"), guarded);

@@ -174,7 +174,7 @@ fn section_headers_are_not_required() {
 }
 
 #[test]
-fn the_linkers_note_counts() {
+fn the_note_of_the_linker_counts() {
     let note = "int f(void) { return 1; }";
     let facts = scan(&compile(note, &["-Wl,-z,x86-64-v3"])).unwrap();
     assert_eq!(facts.note, Some(level("x86-64-v3")));

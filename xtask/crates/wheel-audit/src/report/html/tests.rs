@@ -71,7 +71,7 @@ fn sample(depth: Depth) -> Report {
 }
 
 #[test]
-fn the_page_is_well_formed_and_needs_nothing_from_elsewhere() {
+fn the_page_is_well_formed_and_self_contained() {
     for depth in [Depth::Floor, Depth::Code] {
         let page = html(&sample(depth));
         let elements = elements(&page);
@@ -90,7 +90,7 @@ fn the_page_is_well_formed_and_needs_nothing_from_elsewhere() {
 }
 
 #[test]
-fn assistive_technology_finds_its_way() {
+fn assistive_technology_can_navigate_the_page() {
     let page = html(&sample(Depth::Code));
     let elements = elements(&page);
     let levels =
@@ -160,7 +160,7 @@ fn releases_of_one_distribution_share_its_name() {
 }
 
 #[test]
-fn names_of_strangers_stay_text() {
+fn names_from_wheels_are_escaped() {
     let folder = Folder::new();
     let evil = "<script>alert(1)</script>\"' onx=\"y\u{202e}gpj.\u{2066}so";
     let wheel = Fixture::new("pkg-1.0-cp311-cp311-linux_x86_64.whl")

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn needless_sizes_must_be_equal() {
+    fn redundant_sizes_must_match_the_header() {
         const ONES: u32 = u32::MAX;
         // Python's `zipfile` writes them if the size is unknown.
         assert_eq!(reason(&zip64(&[7, 5]), [ONES, ONES]), None);

@@ -165,7 +165,7 @@ fn folders_have_no_content() {
 }
 
 #[test]
-fn sizes_in_a_needless_field_are_equal() {
+fn sizes_in_a_redundant_field_must_match() {
     let bytes = stored(&["abc"]);
     let extended = |size: u8| {
         let mut changed = bytes.clone();
@@ -323,12 +323,12 @@ fn data_descriptors_are_reported() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = open(&bytes);
     }
 
     #[test]
-    fn no_change_to_an_archive_makes_it_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+    fn changes_of_an_archive_do_not_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
         let mut bytes = stored(&["a.py", "b/c.py"]);
         for (at, value) in changes {
             let length = bytes.len();

@@ -51,7 +51,7 @@ fn member(name: &str, content: &[u8]) -> Packed {
 }
 
 #[test]
-fn the_metadata_is_last_and_record_at_the_end() {
+fn the_metadata_is_last_and_ends_with_record() {
     let names =
         ["p-1.dist-info/RECORD", "z.py", "p-1.dist-info/licenses/A", "a.py", "p-1.dist-info/WHEEL"];
     let bytes = written(&archive(&names.map(|name| member(name, b"")), 0));
@@ -100,7 +100,7 @@ fn times_match_another_implementation() {
 }
 
 #[test]
-fn what_needs_zip64_is_refused() {
+fn an_archive_that_needs_zip64_is_rejected() {
     // One more would indicate zip64, which the reader rejects.
     let members: Vec<Packed> = (1..u16::MAX).map(|at| member(&at.to_string(), b"")).collect();
     assert!(WheelArchive::new(Cursor::new(written(&archive(&members, 0)))).is_ok());
@@ -118,7 +118,7 @@ fn a_damaged_member_is_an_error() {
 }
 
 #[test]
-fn large_members_do_not_depend_on_how_they_were_packed() {
+fn large_members_do_not_depend_on_their_packing() {
     // Larger than the reader inflates at once, with different content.
     let content: Vec<u8> =
         (0..26_u32 << 18).flat_map(|at| (at.wrapping_mul(at) >> 7).to_le_bytes()).collect();
@@ -134,7 +134,7 @@ fn members() -> impl Strategy<Value = Vec<Packed>> {
 
 proptest! {
     #[test]
-    fn the_same_content_gives_the_same_bytes(members in members(), variants in any::<[u8; 2]>()) {
+    fn the_same_content_produces_the_same_bytes(members in members(), variants in any::<[u8; 2]>()) {
         let [first, second] = variants.map(|variant| written(&archive(&members, variant)));
         prop_assert!(first == second);
         prop_assert!(written(&first) == first);
