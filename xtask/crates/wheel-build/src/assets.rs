@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_must_be_a_regular_file_and_an_export_follows_no_link() {
+    fn a_replacement_is_a_regular_file_and_an_export_follows_no_link() {
         let (_dir, root) = workspace();
         write_file(&root, &format!("{OVERRIDES}/scripts/x"), "");
         fs_err::remove_file(root.join(OVERRIDES).join("scripts/x")).unwrap();

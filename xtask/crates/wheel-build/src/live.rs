@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_cannot_speak_for_xtask() {
+    fn a_package_cannot_imitate_messages_of_xtask() {
         let mut job = JobLine::default();
         for (build, first) in [
             ("[wheel-builder 1/1] RUN sh", "recipe: build-all"),

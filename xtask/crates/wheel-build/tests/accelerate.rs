@@ -5,7 +5,7 @@
 use std::process::Command;
 
 #[test]
-fn native_programs_are_refused_or_wrapped_as_documented() {
+fn native_programs_are_rejected_or_wrapped_as_documented() {
     let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/test_accelerate.py");
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/accelerate");
     let mut command = Command::new("python3");

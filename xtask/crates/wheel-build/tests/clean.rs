@@ -9,7 +9,7 @@ use common::{Workspace, files};
 use serde_json::json;
 
 #[test]
-fn clean_removes_nothing_outside_of_dist_whatever_the_manifest_names() {
+fn clean_removes_no_manifest_path_outside_of_dist() {
     let w = Workspace::new();
     let dist = w.root.join("dist");
     let outside = w.root.join("outside");
@@ -78,7 +78,7 @@ fn work_folders() -> std::collections::BTreeSet<String> {
 }
 
 #[test]
-fn every_folder_that_runs_fill_goes() {
+fn clean_removes_every_folder_that_runs_fill() {
     let w = Workspace::new();
     let work = w.root.join("target/xtask");
     let names = work_folders();
@@ -94,7 +94,7 @@ fn every_folder_that_runs_fill_goes() {
 }
 
 #[test]
-fn a_link_among_the_work_folders_goes_and_what_it_leads_to_stays() {
+fn clean_removes_a_link_and_keeps_its_target() {
     let w = Workspace::new();
     let (work, theirs) = (w.root.join("target/xtask"), w.root.join("theirs"));
     fs_err::create_dir_all(&work).unwrap();
@@ -108,7 +108,7 @@ fn a_link_among_the_work_folders_goes_and_what_it_leads_to_stays() {
 
 /// Every command follows a `dist` that is a link, because the user created it.
 #[test]
-fn a_dist_that_is_a_link_is_a_dist() {
+fn a_linked_dist_is_followed() {
     let w = Workspace::new();
     let elsewhere = w.root.with_file_name("elsewhere");
     fs_err::create_dir(&elsewhere).unwrap();

@@ -25,7 +25,7 @@ fn workspace(check: &str) -> Workspace {
 }
 
 #[test]
-fn a_pure_wheel_of_a_source_with_an_extension_is_refused_unless_allowed() {
+fn a_pure_wheel_of_an_extension_is_rejected_unless_allowed() {
     let w = workspace("");
     w.run(&WHEELS).code(1).says(&["TAG103", "setup.py: ext_modules", "native = false"]);
     assert!(w.dist().is_empty());
@@ -35,7 +35,7 @@ fn a_pure_wheel_of_a_source_with_an_extension_is_refused_unless_allowed() {
 }
 
 #[test]
-fn allowing_pure_wheels_judges_again_and_builds_nothing() {
+fn allowing_pure_wheels_repeats_the_audit_without_a_build() {
     let w = workspace("");
     w.run(&WHEELS).code(1);
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -71,7 +71,7 @@ fn backend(name: &str) -> String {
 }
 
 #[test]
-fn what_builds_an_extension_is_found() {
+fn sources_with_an_extension_are_detected() {
     let (maturin, scikit, meson) =
         (backend("maturin"), backend("scikit_build_core.build"), backend("mesonpy"));
     let (poetry, cmake) = (backend("poetry.core.masonry.api"), backend("py_build_cmake.build"));
@@ -104,7 +104,7 @@ fn what_builds_an_extension_is_found() {
 }
 
 #[test]
-fn what_builds_none_is_not_taken_for_an_extension() {
+fn sources_without_an_extension_are_not_detected() {
     let (maturin, scikit, meson) =
         (backend("maturin"), backend("scikit_build_core.build"), backend("mesonpy"));
     let (hatch, setuptools) = (backend("hatchling.build"), backend("setuptools.build_meta"));
@@ -141,7 +141,7 @@ fn what_builds_none_is_not_taken_for_an_extension() {
 }
 
 #[test]
-fn files_of_blanks_cost_linear_time() {
+fn detection_takes_linear_time_on_blank_files() {
     let (lines, spaces) = ("\n".repeat(60_000), " ".repeat(60_000));
     let setup = format!("ext_modules{spaces}x");
     let began = Instant::now();
@@ -152,7 +152,7 @@ fn files_of_blanks_cost_linear_time() {
 }
 
 #[test]
-fn archives_are_read_below_their_own_top() {
+fn archives_are_read_below_their_top_folder() {
     let code = "import io, json, os, sys, tarfile, zipfile\n\
         sys.path.insert(0, sys.argv[1])\n\
         import extension_sources as e\n\

@@ -35,7 +35,7 @@ fn settings(text: &str, names: &[&str]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn jobs_for_a_foreign_platform_have_the_native_image_in_every_call() {
+fn jobs_for_a_foreign_platform_use_the_native_image() {
     let w = workspace();
     let plan = |more: &[&str]| {
         let words = [&["wheels", "debian:12", "--dry-run"], more].concat();
@@ -53,7 +53,7 @@ fn jobs_for_a_foreign_platform_have_the_native_image_in_every_call() {
 }
 
 #[test]
-fn an_emulated_processor_has_what_wheels_may_need() {
+fn an_emulated_processor_has_the_features_that_wheels_may_use() {
     let w = workspace();
     let plan = |platform: &str, more: &[&str]| {
         let words = [&["wheels", "debian:12", platform, "--dry-run"], more].concat();
@@ -78,7 +78,7 @@ fn an_emulated_processor_has_what_wheels_may_need() {
 }
 
 #[test]
-fn without_caches_the_smoke_test_takes_the_interpreter_that_was_built() {
+fn without_caches_the_smoke_test_reuses_the_built_interpreter() {
     let w = workspace();
     let text =
         w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run", "--no-cache"]).code(0).stdout;
@@ -100,7 +100,7 @@ fn without_caches_the_smoke_test_takes_the_interpreter_that_was_built() {
 }
 
 #[test]
-fn both_images_are_pulled_and_the_containers_reason_is_reported() {
+fn both_images_are_pulled_and_a_refused_compiler_is_reported() {
     let w = workspace();
     w.on(
         "bake",
@@ -123,7 +123,7 @@ fn both_images_are_pulled_and_the_containers_reason_is_reported() {
 }
 
 #[test]
-fn a_native_image_that_cannot_be_had_costs_speed_alone() {
+fn a_missing_native_image_disables_only_acceleration() {
     let w = workspace();
     let refuse = "case $* in *linux/amd64*) echo 'no amd64 today' >&2; exit 1 ;; esac";
     w.on("pull", refuse);

@@ -48,7 +48,7 @@ fn configure(w: &Workspace, lines: &str) {
 }
 
 #[test]
-fn a_base_image_is_built_once_and_stands_for_its_stages() {
+fn a_base_image_is_built_once_and_replaces_its_stages() {
     let w = workspace();
     let first = w.run(&BUILD).code(0);
     assert!(first.stdout.contains("xtask-base/debian12-amd64:cp311-"), "{}", first.stdout);
@@ -77,7 +77,7 @@ fn a_base_image_is_built_once_and_stands_for_its_stages() {
 }
 
 #[test]
-fn another_recipe_base_or_setting_is_another_image_and_the_rest_is_not() {
+fn only_recipe_base_and_settings_change_the_base_image() {
     let w = workspace();
     let reference = || {
         let ran = w.run(&[&BUILD[..], &["--json"]].concat()).code(0);
@@ -133,7 +133,7 @@ fn a_registry_failure_is_reported_once_and_builds_continue() {
 }
 
 #[test]
-fn a_push_names_the_registry_that_did_not_take_it() {
+fn a_failed_push_names_its_registry() {
     let w = workspace();
     let to = [&PUSH[..], &["--to", "127.0.0.1:5000/base"]].concat();
     w.on("imagetools", "echo 'ERROR: 127.0.0.1:5000/base:x: not found' >&2; exit 1");
@@ -153,7 +153,7 @@ fn a_push_names_the_registry_that_did_not_take_it() {
 }
 
 #[test]
-fn a_push_makes_the_image_in_the_registry_and_no_tag_of_the_users() {
+fn a_push_creates_no_tag_on_this_machine() {
     let w = workspace();
     w.on("imagetools", "echo 'ERROR: 127.0.0.1:5000/base:x: not found' >&2; exit 1");
     w.run(&[&PUSH[..], &["--to", "127.0.0.1:5000/base"]].concat()).code(0);
@@ -164,7 +164,7 @@ fn a_push_makes_the_image_in_the_registry_and_no_tag_of_the_users() {
 }
 
 #[test]
-fn the_images_of_the_engine_are_listed_with_what_they_are_good_for() {
+fn base_images_are_listed_with_their_use() {
     let w = workspace();
     w.run(&BUILD).code(0);
     let kept = fs_err::read_to_string(w.fake.join("kept")).unwrap();
@@ -194,7 +194,7 @@ fn elsewhere(w: &Workspace) {
 }
 
 #[test]
-fn a_builder_that_does_not_see_the_engines_images_is_handed_a_layout() {
+fn a_builder_without_the_engines_images_receives_a_layout() {
     let w = workspace();
     elsewhere(&w);
     let args = [&WHEELS[..], &["--builder", "far"]].concat();
@@ -213,7 +213,7 @@ fn a_builder_that_does_not_see_the_engines_images_is_handed_a_layout() {
 }
 
 #[test]
-fn an_engine_that_exports_no_layout_is_reported_as_too_old() {
+fn an_engine_that_cannot_export_a_layout_is_too_old() {
     let w = workspace();
     elsewhere(&w);
     w.on("save", r#"echo '[]' >"$FAKE/manifest.json"; tar -C "$FAKE" -cf "$3" manifest.json"#);
@@ -240,7 +240,7 @@ fn a_base_image_that_does_not_start_differs_from_a_missing_one() {
 }
 
 #[test]
-fn of_all_base_images_those_of_platforms_that_run_here_are_built() {
+fn build_all_skips_base_images_of_foreign_platforms() {
     let w = workspace();
     let path = w.root.join("wheels.toml");
     let toml = fs_err::read_to_string(&path).unwrap();

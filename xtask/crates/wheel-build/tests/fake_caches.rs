@@ -19,7 +19,7 @@ fn calls(w: &Workspace) -> String {
 }
 
 #[test]
-fn defect_03_each_job_reads_and_writes_a_scope_of_its_own() {
+fn defect_03_each_job_reads_and_writes_its_own_scope() {
     let w = Workspace::new();
     configure(&w, "[cache]\nfrom = [\"r.example/cache\"]\nto = [\"type=local,dest=../cache\"]");
     let args = [&WHEELS[..], &["--python", "cp311,cp313"]].concat();
@@ -49,7 +49,7 @@ fn defect_03_each_job_reads_and_writes_a_scope_of_its_own() {
 }
 
 #[test]
-fn the_smoke_test_writes_a_scope_of_its_own_and_reads_it_before_those_of_the_build() {
+fn the_smoke_test_reads_its_own_cache_scope_first() {
     let w = Workspace::new();
     let both = ["--cache-from", "r.example/c", "--cache-to", "r.example/c"];
     w.run(&[&WHEELS[..], &["--python", "cp311"], &both].concat()).code(0);
@@ -70,7 +70,7 @@ fn the_smoke_test_writes_a_scope_of_its_own_and_reads_it_before_those_of_the_bui
 }
 
 #[test]
-fn the_command_line_outranks_the_file() {
+fn the_command_line_overrides_the_configured_caches() {
     let w = Workspace::new();
     configure(&w, "[cache]\nfrom = [\"r.example/cache\"]");
     let args = [&WHEELS[..], &["--cache-from", "other.example/c:v1"]].concat();
@@ -85,7 +85,7 @@ fn the_command_line_outranks_the_file() {
 }
 
 #[test]
-fn the_first_interpreter_writes_what_all_share() {
+fn only_the_first_interpreter_writes_the_shared_cache() {
     let w = Workspace::new();
     let args = [&WHEELS[..], &["--python", "cp311,cp313", "--cache-to", "r.example/c"]].concat();
     w.run(&args).code(0);
@@ -103,7 +103,7 @@ fn refused(w: &Workspace, switches: &[&str], words: &[&str]) {
 }
 
 #[test]
-fn defect_19_a_cache_that_cannot_work_is_an_error_before_anything_begins() {
+fn defect_19_an_unusable_cache_fails_before_the_build() {
     let w = Workspace::new();
     let gha =
         ["ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL", "ACTIONS_CACHE_SERVICE_V2", "hint: "];
@@ -118,7 +118,7 @@ fn defect_19_a_cache_that_cannot_work_is_an_error_before_anything_begins() {
 }
 
 #[test]
-fn defect_19_an_engine_that_exports_no_cache_is_said_to_be_one() {
+fn defect_19_an_engine_that_cannot_export_a_cache_is_reported() {
     let w = Workspace::new();
     let classic = r#"{"ServerVersion":"28.2.2","DriverStatus":[["Backing Filesystem","extfs"]]}"#;
     fs_err::write(w.fake.join("info.json"), classic).unwrap();
@@ -135,7 +135,7 @@ fn defect_19_an_engine_that_exports_no_cache_is_said_to_be_one() {
 }
 
 #[test]
-fn githubs_cache_works_where_its_token_is() {
+fn the_github_cache_requires_its_token() {
     let w = Workspace::new();
     let command = |second: bool| {
         let mut command = w.command(&[&WHEELS[..], &["--cache-to", "type=gha"]].concat());
@@ -154,7 +154,7 @@ fn githubs_cache_works_where_its_token_is() {
 }
 
 #[test]
-fn a_failure_of_the_caches_registry_is_reported_and_fails_no_wheel() {
+fn a_failing_cache_registry_is_reported_and_fails_no_wheel() {
     let w = Workspace::new();
     w.on(
         "bake",
@@ -173,7 +173,7 @@ fn a_failure_of_the_caches_registry_is_reported_and_fails_no_wheel() {
 }
 
 #[test]
-fn a_layer_that_a_cache_lost_is_built_instead_and_a_step_that_fails_is_not_tried_again() {
+fn a_lost_cache_layer_is_rebuilt_but_a_failed_step_is_not() {
     let w = Workspace::new();
     w.on(
         "bake",
@@ -195,7 +195,7 @@ fn a_layer_that_a_cache_lost_is_built_instead_and_a_step_that_fails_is_not_tried
 }
 
 #[test]
-fn a_platform_is_built_on_the_engine_that_was_named_for_it() {
+fn a_platform_is_built_on_its_configured_engine() {
     let w = Workspace::new();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let both = toml.replace("[\"linux/amd64\"]", "[\"linux/amd64\", \"linux/arm64\"]");
@@ -228,7 +228,7 @@ fn a_platform_is_built_on_the_engine_that_was_named_for_it() {
 }
 
 #[test]
-fn an_engine_far_away_that_does_not_answer_ends_the_run_in_its_own_words() {
+fn an_unreachable_remote_engine_ends_the_run_with_its_error() {
     let w = Workspace::new();
     w.on("inspect", "echo 'ERROR: error during connect: ssh: no route to arm-box' >&2; exit 1");
     let args = [&WHEELS[..], &["--engine-host", "ssh://me@arm-box"]].concat();
@@ -238,7 +238,7 @@ fn an_engine_far_away_that_does_not_answer_ends_the_run_in_its_own_words() {
 }
 
 #[test]
-fn steps_use_the_machines_network_and_newer_clients_receive_the_entitlement() {
+fn host_network_adds_the_entitlement_for_newer_clients() {
     let w = Workspace::new();
     let args = [&WHEELS[..], &["--network", "host"]].concat();
     w.run(&args).code(0);

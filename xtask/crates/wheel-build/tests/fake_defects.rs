@@ -8,7 +8,7 @@ use common::Workspace;
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 
 #[test]
-fn defect_09_a_failed_smoke_test_fails_the_run_and_lets_nothing_into_dist() {
+fn defect_09_a_failed_smoke_test_keeps_the_wheel_out_of_dist() {
     let w = Workspace::new();
     w.on(
         "bake",
@@ -26,7 +26,7 @@ fn defect_09_a_failed_smoke_test_fails_the_run_and_lets_nothing_into_dist() {
 }
 
 #[test]
-fn defect_09_the_wheel_is_tested_under_its_own_name_on_its_own_platform() {
+fn defect_09_the_smoke_test_uses_the_wheels_name_and_platform() {
     for (platform, machine) in [("linux/amd64", "amd64"), ("linux/arm64", "arm64")] {
         let w = Workspace::new();
         let path = w.root.join("wheels.toml");
@@ -84,7 +84,7 @@ const HARMLESS: [&str; 12] = [
 ];
 
 #[test]
-fn defect_21_nothing_global_is_changed_without_being_asked() {
+fn defect_21_no_command_changes_global_state() {
     let commands: [&[&str]; 8] = [
         &WHEELS,
         &["wheels", "debian:12", "linux/amd64", "--builder", "mine", "--force"],

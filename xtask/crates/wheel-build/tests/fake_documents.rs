@@ -21,7 +21,7 @@ fn documents(w: &Workspace) -> Vec<(String, String)> {
 }
 
 #[test]
-fn two_builds_of_one_thing_have_the_same_documents() {
+fn two_builds_of_one_wheel_have_the_same_documents() {
     let made = || {
         let w = Workspace::new();
         w.run(&WHEELS).code(0);
@@ -36,7 +36,7 @@ fn two_builds_of_one_thing_have_the_same_documents() {
 }
 
 #[test]
-fn a_dist_of_an_earlier_version_is_refused_and_the_next_run_completes_it_without_a_build() {
+fn a_dist_without_documents_is_completed_without_a_build() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     let whole = documents(&w);
@@ -55,7 +55,7 @@ fn a_dist_of_an_earlier_version_is_refused_and_the_next_run_completes_it_without
 }
 
 #[test]
-fn a_lost_or_changed_document_is_written_again_and_no_other_wheel_is_touched() {
+fn a_lost_or_changed_document_is_restored_for_its_wheel() {
     let w = Workspace::new();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let toml = toml.replace("[\"cp311\"]", "[\"cp311\", \"cp313\"]");
@@ -87,7 +87,7 @@ fn a_lost_or_changed_document_is_written_again_and_no_other_wheel_is_touched() {
 }
 
 #[test]
-fn a_wheel_that_gives_way_takes_its_documents_along() {
+fn a_replaced_wheel_loses_its_documents() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     fs_err::remove_file(w.fake.join("export/demo-1.0-py3-none-any.whl")).unwrap();
@@ -101,7 +101,7 @@ fn a_wheel_that_gives_way_takes_its_documents_along() {
 }
 
 #[test]
-fn a_shared_wheel_keeps_the_documents_of_the_interpreter_that_built_it() {
+fn a_shared_wheel_keeps_the_documents_of_its_builder() {
     let w = Workspace::new();
     let both = [&WHEELS[..], &["--python", "cp311,cp313", "--jobs", "1"]].concat();
     w.run(&both).code(0);
@@ -114,7 +114,7 @@ fn a_shared_wheel_keeps_the_documents_of_the_interpreter_that_built_it() {
 }
 
 #[test]
-fn what_the_environment_of_this_machine_passes_is_in_no_document() {
+fn documents_omit_variables_passed_from_this_machine() {
     let w = Workspace::new();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let build = "[build]\nenv = { KEPT = \"kept-word\" }\nenv-pass = [\"PASSED_*\"]\n";

@@ -58,7 +58,7 @@ fn outcomes(w: &Workspace, words: &[&str]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_wheel_of_another_base_image_than_the_one_of_now_is_built_again() {
+fn a_wheel_is_rebuilt_when_its_base_image_changes() {
     let w = Workspace::new();
     let outcome = |digest: &str| {
         has_image(&w, digest);
@@ -74,7 +74,7 @@ fn a_wheel_of_another_base_image_than_the_one_of_now_is_built_again() {
 }
 
 #[test]
-fn the_pinned_image_of_a_wheel_causes_no_request() {
+fn a_pinned_image_causes_no_request_for_a_current_wheel() {
     let w = Workspace::new();
     let digest = format!("sha256:{}", "1".repeat(64));
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -99,7 +99,7 @@ fn the_pinned_image_of_a_wheel_causes_no_request() {
 }
 
 #[test]
-fn wheels_beside_one_that_is_built_are_held_against_its_base_image() {
+fn a_build_in_a_new_base_image_rebuilds_the_other_wheels() {
     let w = Workspace::new();
     let registry = |digit: &str| {
         let digest = format!("sha256:{}", digit.repeat(64));
@@ -123,7 +123,7 @@ fn wheels_beside_one_that_is_built_are_held_against_its_base_image() {
 }
 
 #[test]
-fn a_wheel_that_was_damaged_in_dist_is_made_again_without_building() {
+fn a_damaged_wheel_in_dist_is_restored_without_a_build() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     fs_err::write(w.root.join("dist/debian12-amd64/demo-1.0-py3-none-any.whl"), "x").unwrap();
@@ -132,7 +132,7 @@ fn a_wheel_that_was_damaged_in_dist_is_made_again_without_building() {
 }
 
 #[test]
-fn metadata_that_was_damaged_is_written_again() {
+fn damaged_metadata_is_restored() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     let sums = w.root.join("dist/debian12-amd64/SHA256SUMS");
@@ -144,7 +144,7 @@ fn metadata_that_was_damaged_is_written_again() {
 }
 
 #[test]
-fn two_interpreters_may_share_a_wheel_and_each_is_proved() {
+fn two_interpreters_share_a_wheel_and_each_tests_it() {
     let w = Workspace::new();
     let both = [&WHEELS[..], &["--python", "cp311,cp313", "--jobs", "1"]].concat();
     w.run(&both).code(0);
@@ -156,7 +156,7 @@ fn two_interpreters_may_share_a_wheel_and_each_is_proved() {
 }
 
 #[test]
-fn another_c_library_in_the_configuration_is_no_unchanged_wheel() {
+fn a_changed_libc_in_the_configuration_rejects_the_wheel() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -186,7 +186,7 @@ fn a_target_without_a_base_image_does_not_stop_the_others() {
 }
 
 #[test]
-fn json_is_all_there_is_on_stdout() {
+fn json_is_the_only_output_on_stdout() {
     let w = Workspace::new();
     let ran = w.run(&[&WHEELS[..], &["--json"]].concat()).code(0);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -197,7 +197,7 @@ fn json_is_all_there_is_on_stdout() {
 }
 
 #[test]
-fn defect_02_a_failed_interpreter_fails_the_run_by_name_and_the_others_are_kept() {
+fn defect_02_a_failed_interpreter_is_named_and_fails_the_run() {
     let w = Workspace::new();
     w.export(&pure_wheel("demo-1.0-py3-none-any.whl"));
     w.on(
@@ -227,7 +227,7 @@ fn a_wheel_without_the_requested_extension_is_rejected() {
 }
 
 #[test]
-fn a_build_that_leaves_no_wheel_or_two_is_refused() {
+fn a_build_must_leave_exactly_one_wheel() {
     let w = Workspace::new();
     fs_err::remove_file(w.fake.join("export/demo-1.0-py3-none-any.whl")).unwrap();
     w.run(&WHEELS).code(1).says(&["no wheel for cp311", "nothing"]);
@@ -241,7 +241,7 @@ fn a_build_that_leaves_no_wheel_or_two_is_refused() {
 }
 
 #[test]
-fn a_target_whose_image_has_another_c_library_is_refused() {
+fn a_target_whose_image_has_another_libc_is_rejected() {
     let w = Workspace::new();
     let info = BUILD_INFO.replace("2.36", "2.31");
     fs_err::write(w.fake.join("export/build-info.json"), info).unwrap();
@@ -249,7 +249,7 @@ fn a_target_whose_image_has_another_c_library_is_refused() {
 }
 
 #[test]
-fn words_that_a_package_prints_fail_its_job_only() {
+fn text_that_a_package_prints_fails_only_its_job() {
     let w = Workspace::new();
     w.on(
         "bake",
@@ -259,7 +259,7 @@ fn words_that_a_package_prints_fail_its_job_only() {
 }
 
 #[test]
-fn a_full_disk_of_the_engine_is_called_that() {
+fn a_full_disk_of_the_engine_is_reported() {
     let w = Workspace::new();
     w.on("bake", r#"progress "[x]" "failed to copy: write /x: no space left on device"; exit 1"#);
     w.run(&WHEELS).code(2).says(&["the engine's disk", "docker buildx prune"]);
@@ -277,7 +277,7 @@ fn an_engine_that_stops_during_a_run_is_reported() {
 }
 
 #[test]
-fn a_registry_that_has_not_the_pinned_digest_is_no_reason_to_build_in_another_image() {
+fn a_missing_pinned_digest_prevents_the_build() {
     let w = Workspace::new();
     let digest = format!("sha256:{}", "0".repeat(64));
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -306,7 +306,7 @@ fn packages_skipped_for_an_unknown_family_are_reported() {
 }
 
 #[test]
-fn without_any_way_to_a_base_image_every_way_is_named_with_its_reason() {
+fn every_source_of_a_base_image_is_reported_with_its_reason() {
     let w = Workspace::new();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
@@ -317,7 +317,7 @@ fn without_any_way_to_a_base_image_every_way_is_named_with_its_reason() {
 }
 
 #[test]
-fn defect_11_a_platform_that_nothing_runs_is_said_before_anything_begins() {
+fn defect_11_an_unsupported_platform_fails_before_the_build() {
     let w = Workspace::new();
     w.on("inspect", "echo 'Platforms: linux/amd64, linux/386'");
     w.run(&["wheels", "debian:12", "linux/arm64"])
@@ -327,7 +327,7 @@ fn defect_11_a_platform_that_nothing_runs_is_said_before_anything_begins() {
 }
 
 #[test]
-fn settings_of_the_host_reach_the_client_and_no_file_of_ours() {
+fn host_settings_reach_the_client_and_no_written_file() {
     let w = Workspace::new();
     w.on(
         "bake",
@@ -354,7 +354,7 @@ fn settings_of_the_host_reach_the_client_and_no_file_of_ours() {
 }
 
 #[test]
-fn a_dry_run_prints_what_would_be_run_and_runs_none_of_it() {
+fn a_dry_run_prints_commands_and_runs_none() {
     let w = Workspace::new();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     let ran = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0);
@@ -376,7 +376,7 @@ fn a_dry_run_prints_what_would_be_run_and_runs_none_of_it() {
 }
 
 #[test]
-fn ctrl_c_stops_the_client_and_is_no_success() {
+fn ctrl_c_stops_the_client_and_the_run_fails() {
     let w = Workspace::new();
     w.on("bake", "echo $$ >\"$FAKE/pid\"; exec sleep 60");
     let mut child = w.command(&WHEELS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -389,7 +389,7 @@ fn ctrl_c_stops_the_client_and_is_no_success() {
 }
 
 #[test]
-fn a_second_run_says_who_holds_dist() {
+fn a_second_run_reports_the_holder_of_dist() {
     let w = Workspace::new();
     w.on("bake", "echo $$ >\"$FAKE/pid\"; exec sleep 60");
     let mut first = w.command(&WHEELS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -402,7 +402,7 @@ fn a_second_run_says_who_holds_dist() {
 
 /// Kills xtask at many moments of a run: `dist/` contains only whole files, and the next run succeeds.
 #[test]
-fn after_a_kill_at_any_moment_dist_is_whole_and_the_next_run_ends_well() {
+fn a_killed_run_leaves_dist_whole_and_the_next_run_succeeds() {
     let w = Workspace::new();
     let started = Instant::now();
     w.run(&WHEELS).code(0);
@@ -448,7 +448,7 @@ fn signal(name: &str, pid: &str) {
 }
 
 #[test]
-fn a_number_of_jobs_is_one_at_least() {
+fn the_number_of_jobs_is_at_least_one() {
     let w = Workspace::new();
     for number in ["0", "x", "-1"] {
         let option = format!("--jobs={number}");
@@ -458,7 +458,7 @@ fn a_number_of_jobs_is_one_at_least() {
 }
 
 #[test]
-fn what_another_machine_claims_is_marked_in_the_table_of_a_run() {
+fn results_claimed_by_another_machine_are_marked() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     let other = w.root.with_file_name("other");
@@ -472,7 +472,7 @@ fn what_another_machine_claims_is_marked_in_the_table_of_a_run() {
 }
 
 #[test]
-fn a_file_name_adds_no_line_to_a_message() {
+fn a_file_name_cannot_add_a_line_to_a_message() {
     let w = Workspace::new();
     fs_err::remove_file(w.fake.join("export/demo-1.0-py3-none-any.whl")).unwrap();
     fs_err::write(w.fake.join("export/a\n\nhint: evil\nxtask: evil.whl"), "").unwrap();
@@ -483,7 +483,7 @@ fn a_file_name_adds_no_line_to_a_message() {
 }
 
 #[test]
-fn a_member_adds_no_line_to_a_message() {
+fn a_member_name_cannot_add_a_line_to_a_message() {
     // A module that cannot be read, with a name of several lines.
     let name = "demo/a\n\nhint: evil\nxtask: evil.so";
     let w = Workspace::new();

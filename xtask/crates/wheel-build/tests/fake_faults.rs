@@ -51,7 +51,7 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_full_disk_under_dist_or_target_leaves_dist_whole_and_the_next_run_ends_well() {
+fn a_full_disk_leaves_dist_whole_and_the_next_run_succeeds() {
     for place in ["dist", "target/xtask"] {
         let w = Workspace::new();
         w.export(&common::wheel(
@@ -70,7 +70,7 @@ fn a_full_disk_under_dist_or_target_leaves_dist_whole_and_the_next_run_ends_well
 }
 
 #[test]
-fn a_registry_that_wants_no_more_questions_is_named_with_its_answer() {
+fn a_rate_limited_registry_is_reported_with_its_answer() {
     for answer in ["429 Too Many Requests", "500 Internal Server Error", "503 Service Unavailable"]
     {
         let w = Workspace::new();
@@ -87,7 +87,7 @@ fn a_registry_that_wants_no_more_questions_is_named_with_its_answer() {
 }
 
 #[test]
-fn an_engine_that_is_killed_in_the_middle_costs_no_wheel_that_is_there() {
+fn a_killed_engine_does_not_remove_existing_wheels() {
     let w = Workspace::new();
     let both = [&WHEELS[..], &["--python", "cp311,cp313", "--jobs", "1"]].concat();
     let export = r#"mkdir -p "$dest"; case $target in
@@ -107,7 +107,7 @@ fn an_engine_that_is_killed_in_the_middle_costs_no_wheel_that_is_there() {
 }
 
 #[test]
-fn a_second_run_waits_for_the_first_and_then_finds_its_wheels() {
+fn a_second_run_waits_for_the_first_and_uses_its_wheels() {
     let w = Workspace::new();
     let slow = r#"touch "$FAKE/began"; sleep 1; mkdir -p "$dest"; case $target in
         smoke) smoke_passed ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#;
@@ -127,7 +127,7 @@ fn a_second_run_waits_for_the_first_and_then_finds_its_wheels() {
 }
 
 #[test]
-fn what_replaces_a_build_file_is_named_and_builds_anew_and_what_replaces_none_is_refused() {
+fn a_replaced_build_file_is_reported_and_causes_a_build() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     // The package's own files with these names are not build files.
@@ -178,7 +178,7 @@ fn bounded(w: &Workspace, args: &[&str]) -> Option<i32> {
 }
 
 #[test]
-fn lists_that_are_links_or_fifos_are_refused_in_bounded_time_and_memory() {
+fn lists_that_are_links_or_fifos_are_rejected_in_bounded_time() {
     for with in ["fifo", "/dev/zero"] {
         for name in ["dist/manifest.json", "target/xtask/journal.json"] {
             let w = Workspace::new();
@@ -216,7 +216,7 @@ fn lists_that_are_links_or_fifos_are_refused_in_bounded_time_and_memory() {
 }
 
 #[test]
-fn a_report_of_an_environment_goes_into_a_new_folder() {
+fn a_report_of_an_environment_overwrites_no_linked_file() {
     let w = Workspace::new();
     let folder = w.root.join("target/xtask/build-info/debian12-amd64");
     fs_err::create_dir_all(&folder).unwrap();
@@ -241,7 +241,7 @@ fn without_network(w: &Workspace) {
 }
 
 #[test]
-fn a_source_that_does_not_answer_is_named_for_people_programs_the_log_and_github() {
+fn an_unreachable_source_is_named_in_every_output() {
     let w = Workspace::new();
     without_network(&w);
     let mut command = w.command(&[&WHEELS[..], &["--json"]].concat());
@@ -265,7 +265,7 @@ fn a_source_that_does_not_answer_is_named_for_people_programs_the_log_and_github
 }
 
 #[test]
-fn the_summary_of_a_job_has_each_build_and_why_one_failed() {
+fn the_job_summary_lists_each_build_and_the_cause_of_failure() {
     let w = Workspace::new();
     let markdown = |w: &Workspace| {
         let mut command = w.command(&[&WHEELS[..], &["--markdown"]].concat());

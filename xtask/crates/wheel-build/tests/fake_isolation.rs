@@ -36,7 +36,7 @@ fn values(w: &Workspace, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_the_backend_asks_for_is_fetched_once_and_remembered() {
+fn extra_requirements_of_the_backend_are_fetched_once() {
     let w = Workspace::new();
     w.on("bake", ASKS);
     run(&w, &[], 0);
@@ -49,7 +49,7 @@ fn what_the_backend_asks_for_is_fetched_once_and_remembered() {
 }
 
 #[test]
-fn a_backend_that_is_never_content_fails_the_build() {
+fn a_backend_that_repeats_its_requirements_fails_the_build() {
     let w = Workspace::new();
     w.on("bake", &ASKS.replace("*EXTRA_REQUIRES=ninja*", "*never*"));
     let report = run(&w, &[], 1);
@@ -82,7 +82,7 @@ fn a_build_with_the_network_is_reported_as_not_isolated() {
 }
 
 #[test]
-fn a_build_that_misses_the_network_is_no_failure_of_the_network() {
+fn a_build_without_network_is_not_a_network_failure() {
     let w = Workspace::new();
     let fails = "s='[wheel-builder 1/1] RUN --network=none sh'; \
         say \"$s\" 'fatal: Could not resolve host: code.example'; progress \"$s\" 'exit code: 1'; exit 1";
@@ -96,7 +96,7 @@ fn a_build_that_misses_the_network_is_no_failure_of_the_network() {
 }
 
 #[test]
-fn only_builds_of_the_same_inputs_share_compiled_objects_and_downloads_of_named_indexes() {
+fn only_builds_with_the_same_inputs_share_caches() {
     let w = Workspace::new();
     run(&w, &["--python", "cp312"], 0);
     run(&w, &["--python", "cp311", "--force"], 0);

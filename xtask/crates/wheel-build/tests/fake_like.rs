@@ -45,7 +45,7 @@ fn severity(w: &Workspace, code: &str) -> Option<String> {
 }
 
 #[test]
-fn what_the_newest_published_wheel_has_and_ours_lacks_is_a_warning() {
+fn a_file_missing_from_our_wheel_is_a_warning() {
     let w = checked("like = \"index\"\n");
     index_has(&w, "demo-0.9-py3-none-any.whl");
     let ran = w.run(&WHEELS).code(0).says(&["SET104", "demo/table.txt"]);
@@ -64,7 +64,7 @@ fn what_the_newest_published_wheel_has_and_ours_lacks_is_a_warning() {
 }
 
 #[test]
-fn overrides_make_an_error_of_it_and_accept_a_path() {
+fn overrides_change_the_severity_and_accept_a_path() {
     let error =
         "[[check.override]]\ncode = \"SET104\"\nseverity = \"error\"\nreason = \"complete\"\n";
     let w = checked(&format!("like = \"index\"\n{error}"));
@@ -81,7 +81,7 @@ fn overrides_make_an_error_of_it_and_accept_a_path() {
 }
 
 #[test]
-fn an_index_without_such_a_wheel_is_noted_and_one_that_fails_fails_the_job() {
+fn a_missing_published_wheel_is_noted_but_an_index_error_fails() {
     let w = checked("like = \"index\"\n");
     w.run(&WHEELS).code(0).says(&["not compared", "cp311", "debian:12"]);
     assert_eq!(severity(&w, "SET112").as_deref(), Some("note"));
@@ -100,7 +100,7 @@ fn an_index_without_such_a_wheel_is_noted_and_one_that_fails_fails_the_job() {
 }
 
 #[test]
-fn what_the_index_gave_is_read_as_a_strangers_file() {
+fn an_invalid_answer_of_the_index_fails_the_job() {
     for report in [
         "{\"file\": \"../../export/demo-1.0-py3-none-any.whl\"}",
         "{\"file\": \"absent-1.0-py3-none-any.whl\"}",
@@ -116,7 +116,7 @@ fn what_the_index_gave_is_read_as_a_strangers_file() {
 }
 
 #[test]
-fn a_folder_of_the_repository_is_compared_with_and_belongs_to_the_key() {
+fn a_folder_of_published_wheels_is_compared_and_in_the_key() {
     let w = checked("like = \"published\"\n");
     w.run(&WHEELS).code(2).says(&["like = \"published\"", "hint: "]);
     published(&w.root.join("published"), "demo-0.8-py3-none-any.whl");
@@ -138,7 +138,7 @@ fn a_dry_run_shows_the_comparison_and_the_commands() {
 }
 
 #[test]
-fn an_entry_point_that_was_skipped_is_a_warning_line() {
+fn a_skipped_entry_point_is_a_warning() {
     let w = Workspace::new();
     w.on(
         "bake",

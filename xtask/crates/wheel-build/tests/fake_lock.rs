@@ -71,7 +71,7 @@ fn outcome(w: &Workspace, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_lock_is_written_beside_the_configuration_and_nothing_enters_dist() {
+fn a_lock_is_written_beside_the_configuration() {
     let w = workspace();
     let report = locked(&w, &[]);
     assert_eq!(report["recorded"], json!(["debian12 linux/amd64 cp311"]));
@@ -117,7 +117,7 @@ fn verified(w: &Workspace, words: &[&str], status: i32) -> Vec<(String, String)>
 }
 
 #[test]
-fn verify_compares_what_went_into_the_wheels_with_the_lock() {
+fn verify_compares_the_inputs_of_wheels_with_the_lock() {
     let w = workspace();
     w.run(&LOCK).code(0);
     w.run(&WHEELS).code(0);
@@ -146,7 +146,7 @@ fn verify_compares_what_went_into_the_wheels_with_the_lock() {
 }
 
 #[test]
-fn a_provenance_names_the_locks_entry_and_no_other_target_changes_its_hash() {
+fn a_provenance_names_the_lock_entry_of_its_target() {
     let w = workspace();
     let hash = || {
         let names = w.dist();
@@ -180,7 +180,7 @@ fn a_provenance_names_the_locks_entry_and_no_other_target_changes_its_hash() {
 }
 
 #[test]
-fn locked_fails_before_the_compile_where_reality_differs() {
+fn locked_fails_before_the_compile_if_an_input_differs() {
     let w = workspace();
     w.run(&LOCK).code(0);
     let built = w.bakes("wheel-builder");
@@ -191,7 +191,7 @@ fn locked_fails_before_the_compile_where_reality_differs() {
 }
 
 #[test]
-fn locked_fails_where_only_the_build_shows_the_difference() {
+fn locked_fails_after_the_build_if_only_it_shows_a_difference() {
     let w = workspace();
     w.run(&LOCK).code(0);
     let text = lock(&w).replace("setuptools==80.9.0", "setuptools==80.8.0");
@@ -201,7 +201,7 @@ fn locked_fails_where_only_the_build_shows_the_difference() {
 }
 
 #[test]
-fn locked_cannot_run_without_a_lock_of_every_job_that_can_be_read() {
+fn locked_requires_a_readable_lock_of_every_job() {
     let w = workspace();
     let refused = |ran: Ran| ran.code(2).says(&["cargo xtask lock"]);
     refused(w.run(&LOCKED));
@@ -219,7 +219,7 @@ fn locked_cannot_run_without_a_lock_of_every_job_that_can_be_read() {
 }
 
 #[test]
-fn one_job_is_locked_and_entries_of_the_others_stay() {
+fn locking_one_job_keeps_the_entries_of_the_others() {
     let w = workspace();
     edit(&w, "pythons = [\"cp311\"]", "pythons = [\"cp311\", \"cp312\"]");
     w.run(&LOCK).code(0);
@@ -239,7 +239,7 @@ fn one_job_is_locked_and_entries_of_the_others_stay() {
 }
 
 #[test]
-fn an_upgrade_resolves_anew_what_it_names_and_a_lock_keeps_the_rest() {
+fn an_upgrade_resolves_only_the_named_packages() {
     let w = workspace();
     w.run(&LOCK).code(0);
     let argument = |words: &[&str]| {
@@ -275,7 +275,7 @@ fn a_pulled_base_image_is_pinned_by_the_lock() {
 }
 
 #[test]
-fn a_second_configuration_has_a_lock_of_its_own() {
+fn a_second_configuration_has_its_own_lock() {
     let w = workspace();
     fs_err::copy(w.root.join("wheels.toml"), w.root.join("wheels-two.toml")).unwrap();
     w.run(&[&LOCK[..], &["--config", "wheels-two.toml"]].concat()).code(0);

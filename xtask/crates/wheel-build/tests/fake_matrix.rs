@@ -57,7 +57,7 @@ fn at_most_the_requested_number_of_jobs_run() {
 }
 
 #[test]
-fn a_base_image_that_takes_long_holds_up_no_other_target() {
+fn a_slow_base_image_delays_no_other_target() {
     let w = two_targets();
     // The image of one target is ready only after the build of the other's wheel began.
     w.on(
@@ -72,7 +72,7 @@ fn a_base_image_that_takes_long_holds_up_no_other_target() {
 }
 
 #[test]
-fn fail_fast_stops_what_runs_and_begins_nothing_more() {
+fn fail_fast_stops_running_jobs_and_starts_no_other() {
     let w = two_targets();
     w.on(
         "bake",
@@ -98,7 +98,7 @@ fn fail_fast_stops_what_runs_and_begins_nothing_more() {
 }
 
 #[test]
-fn all_builds_what_can_run_here_and_names_what_cannot() {
+fn all_builds_runnable_platforms_and_names_the_others() {
     let w = two_targets();
     w.on("inspect", "echo 'Platforms: linux/amd64, linux/386'");
     let ran = w.run(&["wheels", "--all"]).code(1);
@@ -113,7 +113,7 @@ fn all_builds_what_can_run_here_and_names_what_cannot() {
 }
 
 #[test]
-fn nothing_changed_takes_a_look_at_each_image_and_no_time_whatever_the_number_of_wheels() {
+fn an_unchanged_run_inspects_each_image_once() {
     let w = Workspace::new();
     let target = |n| {
         format!(
@@ -139,7 +139,7 @@ fn nothing_changed_takes_a_look_at_each_image_and_no_time_whatever_the_number_of
 }
 
 #[test]
-fn each_configuration_has_wheels_of_its_own() {
+fn each_configuration_has_its_own_wheels() {
     let w = Workspace::new();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     fs_err::write(w.root.join("wheels-core.toml"), toml).unwrap();

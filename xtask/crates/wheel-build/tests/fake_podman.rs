@@ -72,7 +72,7 @@ fn builds(w: &Workspace) -> Vec<String> {
 }
 
 #[test]
-fn where_there_is_no_docker_the_same_wheel_is_built_by_podman() {
+fn podman_builds_the_wheel_without_docker() {
     let w = workspace(false);
     let ran = run(&w, &[]).code(0).says(&["engine: podman"]);
     assert!(ran.stdout.contains("1 of 1 wheels"), "{}", ran.stdout);
@@ -98,7 +98,7 @@ fn docker_builds_unless_podman_is_requested() {
 }
 
 #[test]
-fn what_podman_lacks_is_said_before_anything_begins() {
+fn options_that_podman_lacks_fail_before_the_build() {
     let w = workspace(false);
     for (switches, word) in [
         (["--cache-to", "r.example/c"], "`--cache-to`"),
@@ -115,7 +115,7 @@ fn what_podman_lacks_is_said_before_anything_begins() {
 }
 
 #[test]
-fn a_step_that_fails_is_named_as_with_docker() {
+fn podman_reports_a_failed_step_like_docker() {
     let w = workspace(false);
     fs_err::write(w.fake.join("fail"), "").unwrap();
     run(&w, &[])
@@ -124,7 +124,7 @@ fn a_step_that_fails_is_named_as_with_docker() {
 }
 
 #[test]
-fn a_podman_that_is_not_there_is_answered_with_a_way_out() {
+fn a_missing_podman_is_reported_with_a_hint() {
     let w = workspace(true);
     fs_err::remove_file(w.fake.with_file_name("bin").join("podman")).unwrap();
     let ran = run(&w, &["--engine", "podman"]).code(2);

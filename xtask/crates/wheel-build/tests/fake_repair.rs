@@ -80,7 +80,7 @@ fn argument(w: &Workspace, target: &str, name: &str) -> Option<String> {
 }
 
 #[test]
-fn a_library_that_the_tag_does_not_promise_is_grafted_and_reported() {
+fn a_library_outside_of_the_policy_is_grafted_and_reported() {
     let w = workspace("");
     let ran = w.run(&["wheels", "debian:12", "linux/amd64", "--json"]).code(0);
     assert_eq!(w.bakes(" repair"), 1);
@@ -101,7 +101,7 @@ fn a_library_that_the_tag_does_not_promise_is_grafted_and_reported() {
 }
 
 #[test]
-fn other_settings_repair_again_and_do_not_build_again() {
+fn changed_repair_settings_repeat_only_the_repair() {
     let w = workspace("");
     w.run(&WHEELS).code(0);
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -114,14 +114,14 @@ fn other_settings_repair_again_and_do_not_build_again() {
 }
 
 #[test]
-fn a_repair_that_is_off_refuses_the_wheel_and_names_the_key() {
+fn with_repair_off_the_wheel_is_rejected_with_the_key() {
     let w = workspace("[repair]\nmode = \"off\"\n");
     w.run(&WHEELS).code(1).says(&["ELF006", "[repair]"]);
     assert_eq!(w.bakes(" repair"), 0);
 }
 
 #[test]
-fn a_wheel_that_needs_nothing_is_repaired_only_by_always() {
+fn a_self_contained_wheel_is_repaired_only_by_always() {
     for (settings, calls) in [("", 0), ("[repair]\nmode = \"always\"\n", 1)] {
         let w = workspace(settings);
         w.export(&wheel(NAME, false, &[(MODULE, &library(&w.fake, MODULE, None, ""))]));
@@ -131,7 +131,7 @@ fn a_wheel_that_needs_nothing_is_repaired_only_by_always() {
 }
 
 #[test]
-fn a_repair_that_leaves_the_library_out_or_exports_nothing_is_refused() {
+fn a_repair_without_the_library_or_a_wheel_is_rejected() {
     let w = workspace("");
     fs_err::copy(w.fake.join("export").join(NAME), w.fake.join("repaired").join(NAME)).unwrap();
     w.run(&WHEELS).code(1).says(&["ELF006"]);

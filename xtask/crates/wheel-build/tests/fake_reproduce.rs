@@ -64,7 +64,7 @@ fn two_builds_with_the_same_bytes_are_identical() {
 }
 
 #[test]
-fn other_bytes_are_explained_and_the_exit_status_is_1() {
+fn different_bytes_are_explained_with_exit_status_1() {
     let w = workspace("built on buildkitsandbox\n", "built on xtask-varied-host\n");
     let (status, job) = reproduced(&w, &[]);
     assert_eq!((status, &job["outcome"]), (1, &"different".into()));
@@ -75,7 +75,7 @@ fn other_bytes_are_explained_and_the_exit_status_is_1() {
 }
 
 #[test]
-fn the_wheel_in_dist_is_compared_and_its_manifest_notes_the_result() {
+fn the_wheel_in_dist_is_compared_and_the_result_recorded() {
     let w = workspace("same", "same");
     assert!(w.command(&WHEELS).status().unwrap().success());
     assert_eq!(noted(&w), Value::Null);
@@ -96,7 +96,7 @@ fn the_wheel_in_dist_is_compared_and_its_manifest_notes_the_result() {
 }
 
 #[test]
-fn another_machines_wheel_is_compared() {
+fn a_wheel_of_another_machine_is_compared() {
     let w = workspace("same", "same");
     assert!(w.command(&WHEELS).status().unwrap().success());
     let theirs = w.root.join("theirs");
@@ -115,7 +115,7 @@ fn another_machines_wheel_is_compared() {
 }
 
 #[test]
-fn what_cannot_be_built_or_found_is_exit_status_2() {
+fn a_missing_or_failed_build_is_exit_status_2() {
     let w = workspace("same", "same");
     let (status, job) = reproduced(&w, &["--against", "nowhere"]);
     assert_eq!((status, &job["outcome"]), (2, &"failed".into()));

@@ -78,7 +78,7 @@ fn calls(w: &Workspace) -> (usize, usize) {
 }
 
 #[test]
-fn the_lowest_interpreter_builds_and_those_that_its_wheel_serves_test_it() {
+fn the_lowest_interpreter_builds_and_the_others_test() {
     // The smoke test of the lowest interpreter ends only after another one has begun.
     let meets = "if [ $target = smoke ]; then touch \"$FAKE/at-$python\"; n=0
         [ $python != cp311 ] || until [ -e \"$FAKE/at-cp313\" ]; do
@@ -116,7 +116,7 @@ fn a_dry_run_names_the_interpreter_whose_wheel_is_tested() {
 }
 
 #[test]
-fn the_one_that_others_wait_for_builds_with_all_cores() {
+fn a_build_that_others_wait_for_uses_all_cores() {
     let all = std::thread::available_parallelism().unwrap().get();
     let note = "[ $target = smoke ] || printf '%s' \"$XTASK_HOST_CORES\" >\"$FAKE/cores\"\n";
     for (is_requested, cores) in [(true, all), (false, (all / 2).max(1))] {
@@ -128,7 +128,7 @@ fn the_one_that_others_wait_for_builds_with_all_cores() {
 }
 
 #[test]
-fn an_interpreter_that_is_added_later_takes_the_wheel_that_is_there() {
+fn an_added_interpreter_reuses_the_existing_wheel() {
     let w = workspace(true, "");
     run(&w, &["--python", "cp311"], 0);
     assert_eq!(calls(&w), (1, 1));
@@ -145,14 +145,14 @@ fn an_interpreter_that_is_added_later_takes_the_wheel_that_is_there() {
 }
 
 #[test]
-fn where_the_lowest_one_fails_the_others_build_for_themselves() {
+fn after_the_lowest_interpreter_fails_the_others_build() {
     let w = workspace(true, "[ $target$python != wheel-buildercp311 ] || exit 1\n");
     let jobs = run(&w, &["--python", "cp311,cp313", "--jobs", "2"], 1);
     assert_eq!(jobs, expected(&[("cp311", "failed", "-"), ("cp313", "built", "-")]));
 }
 
 #[test]
-fn where_the_lowest_one_fails_the_next_one_stands_in() {
+fn after_the_lowest_interpreter_fails_the_next_one_is_shared() {
     let meets = "case $target$python in
         wheel-buildercp311) exit 1 ;;
         wheel-builder*) touch \"$FAKE/at-$python\"; n=0
@@ -167,7 +167,7 @@ fn where_the_lowest_one_fails_the_next_one_stands_in() {
 }
 
 #[test]
-fn of_wheels_that_nobody_expected_to_be_one_the_lowest_ones_is_taken() {
+fn of_equal_wheels_the_one_of_the_lowest_interpreter_is_kept() {
     let meets = "case $target in wheel-builder) touch \"$FAKE/at-$python\"; n=0
         until [ -e \"$FAKE/at-cp311\" ] && [ -e \"$FAKE/at-cp313\" ]; do
             n=$((n + 1)); [ $n -lt 200 ] || exit 1; sleep 0.05
@@ -184,7 +184,7 @@ fn of_wheels_that_nobody_expected_to_be_one_the_lowest_ones_is_taken() {
 }
 
 #[test]
-fn a_wheel_that_another_one_built_by_force_is_taken_as_it_is() {
+fn a_shared_wheel_rebuilt_by_another_interpreter_is_reused() {
     let w = workspace(true, "");
     let both = ["--python", "cp311,cp313"];
     run(&w, &both, 0);
@@ -197,7 +197,7 @@ fn a_wheel_that_another_one_built_by_force_is_taken_as_it_is() {
 }
 
 #[test]
-fn other_build_settings_make_another_build() {
+fn different_build_settings_cause_another_build() {
     let w = workspace(true, "");
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let other = "[[override]]\nselect = \"cp313-*\"\nbuild.env = { DEMO = \"1\" }\n";
@@ -211,7 +211,7 @@ fn other_build_settings_make_another_build() {
 }
 
 #[test]
-fn a_shared_wheel_is_brought_together_with_what_its_folder_says() {
+fn collect_keeps_the_builder_of_a_shared_wheel() {
     let w = workspace(true, "");
     run(&w, &[], 0);
     fs_err::rename(w.root.join("dist"), w.root.join("incoming")).unwrap();

@@ -16,7 +16,7 @@ fn call(w: &Workspace, start: &str) -> String {
 }
 
 #[test]
-fn a_shell_stands_before_the_build_and_passes_the_exit_status_on() {
+fn a_shell_opens_before_the_build_and_returns_the_exit_status() {
     let w = Workspace::new();
     // A container that starts after a while, and continues when it has its secrets.
     w.on(
@@ -65,7 +65,7 @@ fn a_shell_stands_before_the_build_and_passes_the_exit_status_on() {
 }
 
 #[test]
-fn a_container_that_gets_no_secrets_is_an_error_and_no_status_of_the_command() {
+fn a_container_without_secrets_is_an_error() {
     let w = Workspace::new();
     w.on("run", "sleep 0.3; exit 120");
     w.on("exec", "echo 'Error: exec is not allowed' >&2; exit 1");
@@ -81,7 +81,7 @@ fn a_container_that_gets_no_secrets_is_an_error_and_no_status_of_the_command() {
 }
 
 #[test]
-fn after_a_failure_a_shell_stands_before_the_step_that_failed() {
+fn after_a_failure_a_shell_opens_before_the_failed_step() {
     let w = Workspace::new();
     let args = ["shell", "--last-failed", "--", "true"];
     w.run(&args).code(2).says(&["no failed build step", "--last-failed"]);
@@ -105,7 +105,7 @@ fn after_a_failure_a_shell_stands_before_the_step_that_failed() {
 }
 
 #[test]
-fn a_shell_is_opened_in_one_place() {
+fn a_shell_requires_one_target() {
     let w = Workspace::new();
     w.run(&["shell", "debian:12", "debian:13"]).code(2).says(&["these are 2", "name one target"]);
     w.on("inspect", "echo 'Platforms: linux/amd64'");
@@ -119,7 +119,7 @@ fn a_shell_is_opened_in_one_place() {
 }
 
 #[test]
-fn clean_removes_what_is_ours_and_says_what() {
+fn clean_removes_and_lists_only_our_files() {
     let w = Workspace::new();
     w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
     fs_err::write(w.root.join("dist/debian12-amd64/notes.txt"), "mine").unwrap();
@@ -166,7 +166,7 @@ fn clean_removes_what_is_ours_and_says_what() {
 }
 
 #[test]
-fn clean_leaves_what_checkouts_share_unless_everywhere_is_said() {
+fn clean_keeps_shared_files_without_everywhere() {
     let w = Workspace::new();
     w.on("images", "printf 'xtask-wheels/os:x\\t164MB\\n'");
     w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
@@ -187,7 +187,7 @@ fn clean_leaves_what_checkouts_share_unless_everywhere_is_said() {
 }
 
 #[test]
-fn clean_without_a_switch_asks_no_engine_and_leaves_dist_alone() {
+fn clean_without_options_keeps_dist_and_starts_no_engine() {
     let w = Workspace::new();
     w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
     let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
@@ -199,7 +199,7 @@ fn clean_without_a_switch_asks_no_engine_and_leaves_dist_alone() {
 }
 
 #[test]
-fn clean_removes_nothing_while_another_run_works() {
+fn clean_removes_nothing_during_another_run() {
     let w = Workspace::new();
     w.on("bake", "echo $$ >\"$FAKE/pid\"; exec sleep 60");
     let mut command = w.command(&["wheels", "debian:12", "linux/amd64"]);

@@ -32,7 +32,7 @@ fn outcome(w: &Workspace) -> Value {
 }
 
 #[test]
-fn tests_that_fail_fail_the_job_with_their_last_lines() {
+fn failing_tests_fail_the_job_with_their_last_lines() {
     let w = Workspace::new();
     configure(&w, "command = \"pytest {project}/tests\"");
     let fail = r#"case $target in
@@ -102,7 +102,7 @@ fn each_key_reaches_the_tests_and_nothing_else() {
 }
 
 #[test]
-fn test_sources_that_match_nothing_are_refused_before_any_build() {
+fn test_sources_without_a_match_fail_before_the_build() {
     let w = Workspace::new();
     fs_err::create_dir_all(w.root.join("tests")).unwrap();
     fs_err::write(w.root.join("tests/test_a.py"), "").unwrap();

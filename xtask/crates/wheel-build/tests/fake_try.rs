@@ -39,7 +39,7 @@ fn log(w: &Workspace) -> String {
 }
 
 #[test]
-fn a_system_that_does_what_is_predicted_is_a_hit_and_exit_0() {
+fn a_correct_prediction_is_a_hit_with_exit_status_0() {
     let w = workspace(&observed("true", "true", ""));
     let ran = w.run(&["try", WHEEL, "--json"]).code(0);
     let trials = trials(&ran);
@@ -57,7 +57,7 @@ fn a_system_that_does_what_is_predicted_is_a_hit_and_exit_0() {
 }
 
 #[test]
-fn a_wrong_prediction_is_exit_1_with_the_words_of_the_loader() {
+fn a_wrong_prediction_shows_the_loaders_error_and_exits_with_1() {
     let w = workspace(&observed("true", "false", "undefined symbol: nowhere"));
     let ran = w.run(&["try", WHEEL]).code(1);
     assert!(ran.stdout.contains("undefined symbol: nowhere"), "{}", ran.stdout);
@@ -68,13 +68,13 @@ fn a_wrong_prediction_is_exit_1_with_the_words_of_the_loader() {
 }
 
 #[test]
-fn what_the_test_cannot_tell_is_no_miss() {
+fn an_undecided_result_is_no_miss() {
     let w = workspace(&observed("true", "null", "libx.so: cannot open (it loads after libx.so)"));
     assert_eq!(trials(&w.run(&["try", WHEEL, "--json"]).code(0))[0]["agreement"], "undecided");
 }
 
 #[test]
-fn a_system_that_cannot_be_used_is_exit_2_and_costs_the_others_nothing() {
+fn an_unusable_system_is_exit_status_2_and_others_are_tried() {
     let w = workspace(&observed("true", "true", ""));
     w.on(
         "bake",
@@ -89,7 +89,7 @@ fn a_system_that_cannot_be_used_is_exit_2_and_costs_the_others_nothing() {
 }
 
 #[test]
-fn a_report_without_the_wheel_proves_nothing() {
+fn a_report_without_the_wheel_leaves_it_untried() {
     let w = workspace("{}");
     assert_eq!(trials(&w.run(&["try", WHEEL, "--json"]).code(2))[0]["agreement"], "untried");
 }
@@ -126,7 +126,7 @@ fn a_dry_run_prints_the_calls_and_runs_none() {
 }
 
 #[test]
-fn without_a_workspace_it_tries_the_known_systems_and_leaves_nothing() {
+fn without_a_workspace_the_known_systems_are_tried() {
     let w = workspace(&observed("true", "true", ""));
     let elsewhere = w.fake.with_file_name("elsewhere");
     fs_err::create_dir(&elsewhere).unwrap();
@@ -142,7 +142,7 @@ fn without_a_workspace_it_tries_the_known_systems_and_leaves_nothing() {
 }
 
 #[test]
-fn a_system_of_which_nothing_is_known_is_refused() {
+fn an_unknown_system_is_rejected() {
     let w = workspace(&observed("true", "true", ""));
     let ran = w.run(&["try", WHEEL, "--on", "nobody:1"]).code(2);
     ran.says(&["nobody:1", "hint: "]);

@@ -49,7 +49,7 @@ fn run(w: &Workspace, commands: &[String], env: &[(&str, &str)]) -> Ran {
 }
 
 #[test]
-fn what_the_machines_built_is_collected_and_held_against_the_tag() {
+fn the_gitlab_pipeline_collects_and_verifies_the_tag() {
     let w = Workspace::new();
     fs_err::write(w.root.join("wheels.toml"), TOML).unwrap();
     w.run(&["workflow", "write", "--host", "gitlab"]).code(0);

@@ -36,7 +36,7 @@ fn common_tasks_name_commands_that_exist() {
 }
 
 #[test]
-fn a_wrong_switch_exits_with_could_not_run() {
+fn an_unknown_option_exits_with_could_not_run() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build"))
         .args(["wheels", "--no-such-switch"])
         .output()
@@ -45,7 +45,7 @@ fn a_wrong_switch_exits_with_could_not_run() {
 }
 
 #[test]
-fn switches_of_another_command_are_answered_with_it() {
+fn an_option_of_another_command_has_a_hint() {
     for switch in ["--max", "--target"] {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build"))
             .args(["verify", switch, "2.17", "some.whl"])
@@ -58,7 +58,7 @@ fn switches_of_another_command_are_answered_with_it() {
 }
 
 #[test]
-fn shells_and_man_know_every_command() {
+fn completions_and_man_pages_have_every_command() {
     let program = |args: &[&str]| {
         std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build")).args(args).output().unwrap()
     };

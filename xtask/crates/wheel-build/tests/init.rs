@@ -155,7 +155,7 @@ fn missing_includes(top: &Utf8Path) -> Vec<String> {
 }
 
 #[test]
-fn a_package_adopts_the_tool_from_a_path_and_keeps_what_it_had() {
+fn a_package_adopts_the_tool_from_a_path_and_keeps_its_files() {
     let repository = with_c();
     let tool = format!("path={}", clone());
     let dry = text(&repository.init(&["--tool", &tool, "--dry-run"]).stdout);
@@ -208,7 +208,7 @@ fn a_package_adopts_a_commit_of_the_tool() {
 }
 
 #[test]
-fn a_member_joins_the_workspace_that_is_there() {
+fn a_member_joins_the_existing_workspace() {
     let repository = with_crate();
     let tool = format!("path={}", clone());
     code(&repository.init(&["--tool", &tool, "--member"]), 0);
@@ -221,7 +221,7 @@ fn a_member_joins_the_workspace_that_is_there() {
 }
 
 #[test]
-fn a_member_uses_a_copy_that_is_a_workspace_of_its_own() {
+fn a_member_uses_a_copy_with_its_own_workspace() {
     let repository = with_crate();
     code(&repository.init(&["--tool", "vendor", "--member"]), 0);
     let packages = repository.packages("Cargo.toml", true);
@@ -246,7 +246,7 @@ fn a_member_uses_a_copy_that_is_a_workspace_of_its_own() {
 }
 
 #[test]
-fn a_clone_of_the_tool_is_no_package_that_adopts_it() {
+fn a_clone_of_the_tool_cannot_adopt_itself() {
     // Without `--tool`, `init` would look for the clone's `origin`.
     let output = code(&Repository::program(clone(), &["init", clone().as_str()]), 2);
     assert!(output.contains("a clone ") && output.contains("hint: "), "{output}");
@@ -259,7 +259,7 @@ fn a_clone_of_the_tool_is_no_package_that_adopts_it() {
 }
 
 #[test]
-fn a_folder_that_is_no_top_of_a_repository_is_adopted_with_a_note() {
+fn a_folder_below_the_top_is_adopted_with_a_note() {
     let note = |repository: &Repository| {
         let output = repository.init(&["--tool", "vendor", "--dry-run"]);
         code(&output, 0);
@@ -307,7 +307,7 @@ fn a_copy_is_upgraded_from_a_clone() {
 }
 
 #[test]
-fn nothing_is_overwritten_and_nothing_else_is_written_then() {
+fn existing_files_prevent_any_change() {
     let repository = with_c();
     repository.write("xtask/src/main.rs", "fn main() {}\n");
     repository.write(".cargo/config.toml", "alias.xtask = \"run --package mine --\"\n");
@@ -324,7 +324,7 @@ fn nothing_is_overwritten_and_nothing_else_is_written_then() {
 }
 
 #[test]
-fn an_alias_that_is_there_stays_whatever_its_form() {
+fn an_existing_alias_of_any_form_stays() {
     for (config, why) in [
         ("[alias]\nxtask = [\"run\", \"--package\", \"mine\"]\n", "alias `xtask`"),
         ("alias = 3\n", "`alias` is not a table"),
@@ -338,7 +338,7 @@ fn an_alias_that_is_there_stays_whatever_its_form() {
 }
 
 #[test]
-fn an_alias_that_cargo_would_not_read_is_not_written() {
+fn an_alias_that_cargo_ignores_is_not_written() {
     let repository = with_c();
     repository.write(".cargo/config", "[net]\nretry = 3\n");
     let output = code(&repository.init(&["--tool", "vendor"]), 2);
@@ -371,7 +371,7 @@ fn nothing_is_written_through_a_link() {
 }
 
 #[test]
-fn an_upgrade_keeps_what_was_changed_there() {
+fn an_upgrade_keeps_local_changes() {
     let repository = with_c();
     code(&repository.init(&["--tool", &format!("path={}", clone())]), 0);
     let (main, schema) = ("xtask/src/main.rs", "xtask/wheels.schema.json");
@@ -427,7 +427,7 @@ fn a_package_in_a_folder_is_found_or_chosen() {
 }
 
 #[test]
-fn the_hosted_workflow_compiles_the_tool_from_its_lock_file_and_calls_it_by_its_path() {
+fn the_workflow_compiles_the_tool_from_its_lock_file() {
     for tool in [format!("path={}", clone()), "vendor".to_owned()] {
         let repository = with_c();
         code(&repository.init(&["--tool", &tool]), 0);

@@ -24,7 +24,7 @@ fn toml(w: &Workspace) -> String {
 }
 
 #[test]
-fn digests_are_written_once_and_are_current_from_then_on() {
+fn digests_are_written_once_and_stay_current() {
     let w = Workspace::new();
     w.on("imagetools", INDEX);
     let before = toml(&w);

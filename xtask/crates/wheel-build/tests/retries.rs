@@ -63,7 +63,7 @@ fn a_server_that_fails_twice_receives_a_third_request() {
 }
 
 #[test]
-fn a_server_that_goes_on_failing_or_has_no_such_file_is_left_alone() {
+fn retries_end_after_three_failures_or_a_missing_file() {
     assert_eq!(fetch(vec![status("503 Busy")]), (false, 3));
     assert_eq!(fetch(vec![status("404 None")]), (false, 1));
 }
@@ -127,7 +127,7 @@ fn fetch_sdist(answers: Vec<String>) -> (bool, usize) {
 }
 
 #[test]
-fn a_source_archive_that_breaks_off_is_fetched_again() {
+fn an_incomplete_source_archive_is_fetched_again() {
     let link = "<!DOCTYPE html><a href=\"demo-1.0.tar.gz\">demo-1.0.tar.gz</a>";
     let page = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{link}",
@@ -159,7 +159,7 @@ fn holds(test: &str, log: &str) -> bool {
 }
 
 #[test]
-fn only_a_host_that_nobody_reaches_counts_as_unreachable() {
+fn only_a_host_that_no_client_reaches_is_unreachable() {
     let url = "https://timed-out.example/connect/dns%20error/404.tar.gz";
     for log in [
         format!("  cause: error sending request for url ({url})\n  cause: client error (Connect)"),

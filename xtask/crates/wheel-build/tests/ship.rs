@@ -71,7 +71,7 @@ fn release(w: &Workspace, reference: &str) -> Ran {
 }
 
 #[test]
-fn without_wheels_the_cause_is_that_none_were_built() {
+fn without_wheels_the_error_names_the_build_command() {
     let w = released();
     fs_err::remove_dir_all(w.root.join("dist")).unwrap();
     for command in [&["index", "out"][..], &["release-notes"]] {
@@ -89,7 +89,7 @@ fn calls(w: &Workspace) -> String {
 }
 
 #[test]
-fn defect_14_release_notes_are_what_the_manifest_says() {
+fn defect_14_release_notes_match_the_manifest() {
     let w = released();
     let ran = w.run(&["release-notes"]).code(0);
     let sha = |target: &str, name: &str| {
@@ -121,7 +121,7 @@ fn defect_14_release_notes_are_what_the_manifest_says() {
 
 /// The notes on a wheel with floor 2.36 match the table of systems.
 #[test]
-fn defect_18_the_notes_name_a_system_only_where_its_facts_allow_it() {
+fn defect_18_the_notes_name_only_compatible_systems() {
     let w = released();
     fs_err::write(w.root.join("wheels.toml"), TOML.replace(", \"rocky9\"]", "]")).unwrap();
     let notes = w.run(&["release-notes"]).code(0).stdout;
@@ -170,7 +170,7 @@ fn a_tag_becomes_a_release_with_every_file_and_its_checksum() {
 }
 
 #[test]
-fn the_pre_release_is_brought_up_to_date_in_place() {
+fn the_pre_release_is_updated_in_place() {
     let w = released();
     let old = format!("{{\"assets\":[{{\"name\":\"{DEBIAN}\"}},{{\"name\":\"demo-0.9.whl\"}}]}}");
     fs_err::write(w.fake.join("gh.view"), old).unwrap();
@@ -191,7 +191,7 @@ fn the_pre_release_is_brought_up_to_date_in_place() {
 }
 
 #[test]
-fn what_cannot_be_released_is_said_before_anything_is_done() {
+fn an_invalid_release_is_rejected_before_any_change() {
     let w = released();
     release(&w, "refs/tags/v1.1").code(2).says(&["`v1.1`", "1.0"]);
     release(&w, "refs/heads/topic").code(2).says(&["`refs/heads/topic`", "`main`"]);
@@ -216,7 +216,7 @@ fn what_cannot_be_released_is_said_before_anything_is_done() {
 }
 
 #[test]
-fn a_tag_that_is_no_version_releases_nothing_and_fails_nothing() {
+fn a_tag_that_is_no_version_releases_nothing_and_succeeds() {
     let w = released();
     for tag in ["refs/tags/spring", "refs/tags/other-1.0"] {
         let run = ["release", tag, "--commit", COMMIT, "--github"];
@@ -236,7 +236,7 @@ fn a_tag_that_is_no_version_releases_nothing_and_fails_nothing() {
 }
 
 #[test]
-fn a_tag_that_was_moved_is_not_released() {
+fn a_moved_tag_is_not_released() {
     let w = released();
     let moved = "f".repeat(40);
     fs_err::write(w.fake.join("gh.sha"), &moved).unwrap();
@@ -256,7 +256,7 @@ fn partly_required() -> Workspace {
 }
 
 #[test]
-fn a_wheel_that_no_release_needs_may_be_missing_everywhere_with_a_warning() {
+fn an_optional_wheel_may_be_missing_with_a_warning() {
     let w = partly_required();
     let lacks = "warning: missing wheel for debian12 linux/amd64: cp313";
     w.run(&["index", "up", "--flat", "--publish"]).code(0).says(&[lacks]);
@@ -303,7 +303,7 @@ fn an_index_has_each_wheel_once_and_pages_that_pip_reads() {
 }
 
 #[test]
-fn defect_13_nothing_is_handed_over_that_an_index_would_refuse() {
+fn defect_13_wheels_that_an_index_rejects_are_not_published() {
     let w = released();
     let up = w.root.join("up");
     let publish = ["index", up.as_str(), "--flat", "--publish"];
@@ -367,7 +367,7 @@ fn a_different_workflow_is_reported_and_written() {
 }
 
 #[test]
-fn a_pattern_of_required_wheels_that_matches_nothing_stops_before_anything_is_built() {
+fn an_unmatched_required_pattern_fails_before_the_build() {
     let w = released();
     let toml = TOML.replace("[ci]\n", "[ci]\nrequired = [\"cp39-*\"]\n");
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
@@ -425,7 +425,7 @@ fn a_pipeline_of_gitlab_is_checked_if_the_repository_has_one() {
 }
 
 #[test]
-fn verify_may_look_at_one_machines_part() {
+fn verify_can_be_limited_to_one_folder() {
     let w = released();
     fs_err::remove_dir_all(w.root.join("dist")).unwrap();
     let files: [(&str, &[u8]); 1] = [("demo/__init__.py", b"")];
@@ -440,7 +440,7 @@ fn verify_may_look_at_one_machines_part() {
 }
 
 #[test]
-fn the_last_release_is_downloaded_and_a_first_one_fails_nothing() {
+fn the_last_release_is_downloaded_if_there_is_one() {
     let w = released();
     let list = |json: &str| fs_err::write(w.fake.join("gh.list"), json).unwrap();
     let run = || w.run(&["last-release", "target/last", "--not", "v2.0"]).code(0);

@@ -154,7 +154,7 @@ fn a_call_that_switches_the_gil_on_fails() {
 }
 
 #[test]
-fn a_gil_that_is_on_before_any_import_is_no_fault_of_a_module() {
+fn a_gil_that_is_on_before_any_import_fails_no_module() {
     let (code, report) = smoke(FreeWithGil, "quiet loud", "{}");
     assert_eq!(code, Some(1));
     assert_eq!(outcomes(&report), [(GIL, false), ("quiet", true), ("loud", true)]);
@@ -165,7 +165,7 @@ fn a_gil_that_is_on_before_any_import_is_no_fault_of_a_module() {
 }
 
 #[test]
-fn imports_that_leave_the_gil_alone_pass() {
+fn imports_that_keep_the_gil_off_pass() {
     let (code, report) = smoke(Free, "quiet", r#"{"quiet": ["True"]}"#);
     assert_eq!((code, &report["gil"]), (Some(0), &Value::Bool(false)));
     // An interpreter with a GIL always has it on.
@@ -187,7 +187,7 @@ fn states(report: &Value) -> Vec<(&str, &str, &str)> {
 }
 
 #[test]
-fn each_script_has_to_lead_to_an_object() {
+fn each_script_must_refer_to_a_callable_object() {
     let points = |points: &str| smoke_with(Usual, &[], "", points);
     let (code, report) = points("[console_scripts]\na = quiet:tool.main\n[other]\nb = gone:x\n");
     assert_eq!((code, states(&report)), (Some(0), vec![("entry-point", "ok", "")]));
@@ -201,7 +201,7 @@ fn each_script_has_to_lead_to_an_object() {
 }
 
 #[test]
-fn the_module_of_a_script_does_what_it_likes_to_its_own_process_alone() {
+fn the_module_of_a_script_affects_only_its_own_process() {
     let points =
         "[console_scripts]\na = silent:main\nb = quits:main\nc = waits:main\nd = quiet:Tool\n";
     let start = Instant::now();
@@ -213,7 +213,7 @@ fn the_module_of_a_script_does_what_it_likes_to_its_own_process_alone() {
 }
 
 #[test]
-fn a_check_that_was_not_made_is_not_passed() {
+fn a_check_that_did_not_run_fails() {
     // Each of them would pass if smoke.py trusted its process or its output.
     for module in ["quits", "forges", "answers"] {
         let (code, report) = smoke(Usual, &format!("{module} quiet"), "{}");
@@ -300,7 +300,7 @@ fn grafted(needed: &str, grafted: &str) -> Value {
 }
 
 #[test]
-fn the_library_that_was_put_into_the_wheel_is_the_one_that_is_loaded() {
+fn the_grafted_library_is_loaded() {
     let own = "demo.libs/libdemo-1b7c5d3a.so.1";
     assert_eq!(grafted(own, own), true);
     let error = grafted("system/libdemo.so.1", own);

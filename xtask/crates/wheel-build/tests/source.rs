@@ -67,7 +67,7 @@ fn each_file_is_listed_with_its_reason() {
 }
 
 #[test]
-fn a_source_that_cannot_be_built_is_listed_and_fails() {
+fn an_invalid_source_is_listed_and_fails() {
     let w = workspace();
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:\
                    4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 9\n";
@@ -101,7 +101,7 @@ fn a_run_reports_its_source() {
 }
 
 #[test]
-fn an_archive_of_the_index_has_no_list() {
+fn a_source_archive_from_the_index_has_no_list() {
     let output = Workspace::new().command(&["source"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("demo==1.0"));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wheel_build::own::{Exec, Step};
 
 #[test]
-fn a_signal_ends_a_read_that_never_ends() {
+fn a_signal_ends_an_endless_read() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wheel-build"))
         .args(["verify", "-"])
         .stdin(std::process::Stdio::piped())

@@ -44,7 +44,7 @@ fn cases(table: &Table) -> Vec<(String, String, bool)> {
 }
 
 #[test]
-fn an_interpreter_accepts_what_installers_accept() {
+fn an_interpreter_accepts_the_tags_that_installers_accept() {
     for (name, text, expected) in cases(&table()) {
         let (python, abi) = text.split_once('-').unwrap();
         let tag = Tag { python: python.into(), abi: abi.into(), platform: "any".into() };
@@ -80,7 +80,7 @@ fn the_container_takes_the_wheels_that_installers_accept() {
 }
 
 #[test]
-fn the_table_is_what_packaging_says() {
+fn the_table_matches_packaging() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tags.py");
     let ran = Command::new("python3").args(["-B", script]).output();
     let ran = ran.ok().filter(|ran| ran.status.success());
@@ -117,7 +117,7 @@ fn passes(requires: &str, ids: &[&str]) -> bool {
 }
 
 #[test]
-fn an_interpreter_that_a_source_archive_excludes_is_refused() {
+fn an_interpreter_that_a_source_archive_excludes_is_rejected() {
     let pip = Command::new("python3").args(["-c", "import pip._vendor.packaging"]).status();
     if !unless_skipped(pip.is_ok_and(|status| status.success()), "python3 has no pip") {
         return;

@@ -13,7 +13,7 @@ fn with_wheel() -> Workspace {
 }
 
 #[test]
-fn files_are_written_beside_what_is_printed() {
+fn report_files_are_written_in_addition_to_the_output() {
     let workspace = with_wheel();
     for command in ["verify", "check-glibc"] {
         let files = ["--html", "report.html", "--sarif", "report.sarif"];
@@ -32,7 +32,7 @@ fn files_are_written_beside_what_is_printed() {
 }
 
 #[test]
-fn one_thing_is_printed_and_what_cannot_be_written_is_an_error() {
+fn only_one_report_is_printed_and_a_failed_write_is_an_error() {
     let workspace = with_wheel();
     let wheel = "demo-1.0-py3-none-any.whl";
     workspace.run(&["verify", wheel, "--json", "--markdown"]).code(2).says(&["--markdown"]);
@@ -41,7 +41,7 @@ fn one_thing_is_printed_and_what_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn what_was_not_meant_as_a_path_is_answered_with_what_was() {
+fn an_argument_that_is_no_path_has_a_hint() {
     let w = Workspace::new();
     w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
     for path in ["debian:12", "nope.whl"] {
@@ -55,7 +55,7 @@ fn what_was_not_meant_as_a_path_is_answered_with_what_was() {
 }
 
 #[test]
-fn each_secret_is_printed_by_its_name_the_certificates_too() {
+fn secrets_and_certificates_are_printed_by_name() {
     let w = Workspace::new();
     let bundle = w.fake.join("bundle.pem");
     fs_err::write(&bundle, "a certificate").unwrap();
@@ -71,7 +71,7 @@ fn each_secret_is_printed_by_its_name_the_certificates_too() {
 }
 
 #[test]
-fn settings_that_cannot_be_read_are_reported_and_nothing_waits_for_them() {
+fn unreadable_settings_are_reported_without_blocking() {
     let w = Workspace::new();
     let folder = w.fake.join(".config/pip");
     fs_err::create_dir_all(&folder).unwrap();

@@ -56,7 +56,7 @@ fn every_report_fits_80_columns() {
 }
 
 #[test]
-fn color_reaches_reports_and_messages_and_no_data() {
+fn color_applies_to_reports_and_messages_but_not_to_data() {
     let w = Workspace::new();
     let colored = |words: &[&str]| w.run(&[words, &["--color", "always"]].concat());
     let list = colored(&["rules"]);
@@ -81,7 +81,7 @@ fn color_reaches_reports_and_messages_and_no_data() {
 }
 
 #[test]
-fn the_environment_decides_for_auto() {
+fn with_auto_the_environment_determines_color() {
     let w = Workspace::new();
     let run = |variables: &[(&str, &str)], words: &[&str]| {
         let mut command = w.command(words);

@@ -66,7 +66,7 @@ fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
 }
 
 #[test]
-fn symbols_of_another_interpreter_are_supplied_and_no_others() {
+fn only_symbols_of_another_interpreter_are_supplied() {
     if !can_compile() {
         return;
     }
@@ -96,7 +96,7 @@ fn symbols_of_another_interpreter_are_supplied_and_no_others() {
 }
 
 #[test]
-fn a_file_that_needs_a_sibling_off_its_search_path_cannot_be_judged() {
+fn a_file_that_needs_an_unreachable_sibling_is_undecided() {
     if !can_compile() {
         return;
     }
@@ -144,7 +144,7 @@ fn a_file_that_needs_a_sibling_off_its_search_path_cannot_be_judged() {
 }
 
 #[test]
-fn what_is_wrong_with_a_package_apart_from_its_machine_code_does_not_count() {
+fn failures_outside_of_machine_code_do_not_count() {
     if !can_compile() {
         return;
     }

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_names_each_missing_part_with_its_fix_and_ends_with_the_verdict() {
+    fn the_table_names_each_missing_part_and_ends_with_the_verdict() {
         let fixture = fixture::debian_12();
         let diagnosis = fixture.diagnosis(&fixture::no_engine());
         insta::assert_snapshot!(table(&diagnosis, 80), @r"

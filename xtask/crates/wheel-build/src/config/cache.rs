@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_written_cache_holds_every_stage_and_ignores_errors_by_default() {
+    fn a_written_cache_has_every_stage_and_ignores_errors() {
         let to = |text: &str| text.parse::<CacheSpec>().unwrap().scoped_to("s").join(",");
         assert_eq!(to("type=gha"), "type=gha,scope=s,timeout=1m,mode=max,ignore-error=true");
         let own = "type=local,dest=/c,mode=min,ignore-error=false";

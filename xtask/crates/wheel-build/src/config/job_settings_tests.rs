@@ -95,7 +95,7 @@ fn later_overrides_win_maps_are_merged_and_other_values_replaced() {
 }
 
 #[test]
-fn overrides_that_select_by_interpreter_do_not_change_the_environment() {
+fn interpreter_overrides_do_not_change_the_environment() {
     let config = config(
         r#"
         [build]

@@ -214,7 +214,7 @@ fn an_sdist_without_its_hash_is_rejected() {
 }
 
 #[test]
-fn the_local_file_overrides_and_is_reported() {
+fn the_local_file_overrides_the_shared_one_and_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
     fs_err::write(root.join("wheels.toml"), GOOD).unwrap();
@@ -324,7 +324,7 @@ fn ci_targets_must_exist() {
 }
 
 #[test]
-fn no_value_is_an_option_or_more_than_one_word() {
+fn a_value_is_one_word_and_not_an_option() {
     let image = error("image = \"debian:12\"", "image = \"--evil\"");
     assert!(image.contains("line 10") && image.contains("--evil"), "{image}");
     let after = |line: &str| {
@@ -407,7 +407,7 @@ fn error_of_sdist(line: &str) -> String {
 }
 
 #[test]
-fn published_wheels_are_on_the_index_or_in_a_folder_of_the_repository() {
+fn published_wheels_come_from_the_index_or_the_repository() {
     let with = |check: &str| {
         let text = GOOD.replace("[[target]]", &format!("[check]\n{check}\n\n[[target]]"));
         parse(Utf8Path::new("wheels.toml"), &text)

@@ -83,7 +83,7 @@ fn the_examples_are_valid_and_contain_every_key() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_reported_with_an_example_of_the_key() {
+fn a_wrong_type_is_reported_with_an_example_of_the_key() {
     let values = [
         ("boolean", Value::Boolean(true)),
         ("integer", Value::Integer(7)),

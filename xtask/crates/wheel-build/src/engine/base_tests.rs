@@ -96,7 +96,7 @@ const INDEX: &str = r#"{"digest": "sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d
     {"digest": "sha256:bb", "platform": {"os": "linux", "architecture": "arm64"}}]}"#;
 
 #[test]
-fn the_platforms_image_of_an_index_is_pulled_and_has_the_digest_of_the_index() {
+fn the_platforms_image_has_the_digest_of_its_index() {
     for (platform, manifest) in [("linux/amd64", "sha256:aa"), ("linux/arm64", "sha256:bb")] {
         let machine = Machine { asked: Some(Ok(INDEX)), ..Machine::default() };
         let (image, pulls) = resolved(machine, platform);
@@ -114,7 +114,7 @@ fn the_platforms_image_of_an_index_is_pulled_and_has_the_digest_of_the_index() {
 }
 
 #[test]
-fn a_missing_credential_helper_does_not_mean_that_the_image_is_missing() {
+fn a_missing_credential_helper_is_not_a_missing_image() {
     let helper = "ERROR: error getting credentials - err: exec: \"docker-credential-desktop\": \
                   executable file not found in $PATH, out: ``";
     for platform in ["linux/amd64", "linux/arm64"] {
@@ -172,7 +172,7 @@ fn an_image_for_another_platform_is_an_error_and_not_replaced() {
 }
 
 #[test]
-fn the_hint_names_the_option_to_change_and_nothing_that_exists() {
+fn the_hint_names_only_the_option_or_key_that_helps() {
     let silent = Machine { asked: Some(Err("429 Too Many Requests")), ..Machine::default() };
     let without = TOML.lines().filter(|line| !line.starts_with("bootstrap"));
     let without = without.collect::<Vec<_>>().join("\n");

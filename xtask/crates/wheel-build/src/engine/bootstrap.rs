@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn defect_05_every_image_name_is_a_valid_reference_on_every_target() {
+    fn defect_05_every_image_name_is_a_valid_reference() {
         assert!(
             !is_reference("name:debian:12") && !is_reference("a..b:1") && is_reference("a/b:1")
         );

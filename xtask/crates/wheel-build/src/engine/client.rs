@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_is_built_on_its_own_engine_and_nothing_global_changes() {
+    fn a_platform_uses_its_own_engine_without_global_changes() {
         let (amd64, arm64) = ("linux/amd64".parse().unwrap(), "linux/arm64".parse().unwrap());
         let client = Client {
             nodes: BTreeMap::from([(arm64, "ssh://me@arm-box".parse().unwrap())]),

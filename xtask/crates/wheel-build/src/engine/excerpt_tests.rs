@@ -167,7 +167,7 @@ fn a_failure_that_did_not_stop_the_build_is_not_a_cause() {
 }
 
 #[test]
-fn the_last_error_is_shown_whole_and_an_earlier_one_beside_it() {
+fn the_last_error_and_a_different_earlier_one_are_shown() {
     let cascade = (0..40).map(|at| format!("a.c:{at}:1: error: x\na.c:{at}:1: warning: y"));
     let cascade = cascade.collect::<Vec<_>>().join("\n");
     let first = of(&cascade);
@@ -335,7 +335,7 @@ fn output_without_a_known_error_is_cut_to_its_last_lines() {
 
 proptest! {
     #[test]
-    fn no_output_makes_it_panic(
+    fn arbitrary_output_does_not_panic(
         lines in proptest::collection::vec("[ é|]{0,3}(Traceback .most recent call last.:|a: error: b|CMake Error: |.{0,9})", 0..60)
     ) {
         prop_assert!(excerpt(&lines).len() <= LAST_LINES);

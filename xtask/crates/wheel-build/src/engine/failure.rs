@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_engines_own_messages_end_the_run() {
+    fn only_messages_of_the_engine_end_the_run() {
         for words in FULL.iter().chain(&GONE) {
             let printed = format!("cc: {words}");
             let failed =
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_stopped_is_gone() {
+    fn a_stopped_engine_is_reported_as_gone() {
         let output = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
         let error = diagnose("1", None, &output.map(str::to_owned));
         assert!(matches!(error, EngineError::Gone(_)), "{error}");
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_does_not_answer_is_reported_unless_the_package_prints_it() {
+    fn a_silent_source_is_reported_unless_the_package_prints_it() {
         let line = "E: Failed to fetch http://deb.example/x  Could not resolve 'deb.example'";
         let of = |name: &str| {
             let failed = step(&[line], "exit code: 100")

@@ -39,7 +39,7 @@ impl Host for Machine {
 }
 
 #[test]
-fn a_bare_machine_passes_nothing_on() {
+fn a_bare_machine_passes_no_settings() {
     let settings = HostSettings::collect(&Machine::default(), "");
     assert_eq!(settings, HostSettings::default());
     assert!(settings.secrets().is_empty());
@@ -96,7 +96,7 @@ fn a_log_shows_neither_urls_nor_hosts_nor_passwords() {
 }
 
 #[test]
-fn the_environments_bundle_comes_first() {
+fn the_certificate_bundle_of_the_environment_comes_first() {
     let files = BTreeMap::from([("/etc/ssl/certs/ca-certificates.crt", "x"), ("/my.pem", "y")]);
     let machine = Machine { vars: BTreeMap::from([("SSL_CERT_FILE", "/my.pem")]), files };
     let settings = HostSettings::collect(&machine, "");
@@ -135,7 +135,7 @@ fn a_named_index_of_uv_keeps_its_password_and_pip_gets_both() {
 }
 
 #[test]
-fn uv_toml_of_the_user_overrides_the_systems_and_the_environment_wins() {
+fn the_environment_overrides_uv_toml_of_user_and_system() {
     let user = "no-index = false\nfind-links = [\"/here\", \"https://flat.example/w\"]\n\
         [[index]]\nname = \"a\"\nurl = \"https://a.example/\"\n\
         [[index]]\nname = \"only\"\nurl = \"https://only.example/\"\nexplicit = true\n\
@@ -178,7 +178,7 @@ fn pip_reads_the_folders_of_the_desktop_standard() {
 }
 
 #[test]
-fn tokens_of_cargos_registries_are_inherited_but_not_the_one_that_publishes() {
+fn cargo_registry_tokens_are_inherited_except_for_publishing() {
     let text = "[registry]\ntoken = \"publish\"\n[registries.my-corp]\ntoken = \"made-up\"\n";
     let settings = settings_of([("HOME", "/h")], [("/h/.cargo/credentials.toml", text)]);
     assert_eq!(
@@ -228,7 +228,7 @@ fn proxies_and_indexes_on_a_loopback_address_are_reported() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_a_problem_and_shows_nothing() {
+fn an_unreadable_file_is_reported_without_its_content() {
     let files = BTreeMap::from([
         ("/etc/pip.conf", UNREADABLE),
         ("/etc/apt/auth.conf", UNREADABLE),
@@ -253,7 +253,7 @@ fn a_file_that_cannot_be_read_is_a_problem_and_shows_nothing() {
 }
 
 #[test]
-fn cargos_configuration_is_inherited_without_programs_flags_and_paths() {
+fn cargo_configuration_is_inherited_without_flags_and_paths() {
     let text = "[build]\nrustc-wrapper = \"sccache\"\nrustflags = [\"-Ctarget-cpu=native\"]\n\
         [env]\nA = \"b\"\n[registry]\ntoken = \"publish\"\n\
         [http]\ncainfo = \"/ca.pem\"\nproxy = \"http://p.example:1\"\n\

@@ -74,7 +74,7 @@ fn a_line_that_is_not_progress_is_the_clients_message() {
 
 proptest! {
     #[test]
-    fn no_line_makes_it_panic(lines in proptest::collection::vec(any::<Vec<u8>>(), 0..20)) {
+    fn arbitrary_lines_do_not_panic(lines in proptest::collection::vec(any::<Vec<u8>>(), 0..20)) {
         let mut progress = Progress::default();
         for line in lines {
             progress.line(&line);
@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn no_json_makes_it_panic(
+    fn arbitrary_json_does_not_panic(
         digest in ".{0,4}", name in ".{0,8}", error in ".{0,8}", data in "[A-Za-z0-9+/=]{0,40}",
         completed in proptest::option::of("x"),
     ) {

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_rejects_is_not_down_and_words_in_an_address_do_not_count() {
+    fn a_host_that_rejects_a_request_is_not_down() {
         for answer in [
             "E: Failed to fetch http://deb.example/timed-out/x  404  Not Found [IP: 192.0.2.1 80]",
             "ERROR: HTTP error 403 while getting https://index.example/connection-refused.whl",

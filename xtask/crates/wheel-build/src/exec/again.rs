@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_may_pass_is_tried_three_times_and_another_once() {
+    fn only_a_temporary_failure_is_retried() {
         assert_eq!(runs(&[]), (1, true));
         assert_eq!(runs(&["HTTP 502: Bad Gateway", "read: connection reset by peer"]), (3, true));
         assert_eq!(runs(&["HTTP 503"; 4]), (3, false));

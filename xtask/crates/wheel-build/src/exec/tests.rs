@@ -63,14 +63,14 @@ fn a_missing_program_is_named() {
 }
 
 #[test]
-fn a_step_that_hangs_is_stopped_at_its_limit() {
+fn a_step_is_stopped_at_its_time_limit() {
     let step = sh("sleep 60 & wait").timeout(Duration::from_millis(200));
     let error = Exec::real().capture(&step).unwrap_err();
     assert!(matches!(error, ExecError::TimedOut { .. }), "{error}");
 }
 
 #[test]
-fn a_stop_reaches_what_clones_run_and_lets_nothing_begin() {
+fn a_stop_ends_steps_of_clones_and_prevents_new_ones() {
     let exec = Exec::real();
     let clone = exec.clone();
     let running = std::thread::spawn(move || clone.capture(&sh("sleep 60")));
@@ -83,7 +83,7 @@ fn a_stop_reaches_what_clones_run_and_lets_nothing_begin() {
 }
 
 #[test]
-fn lines_come_whole_from_both_streams_and_long_ones_in_pieces() {
+fn lines_of_both_streams_are_whole_and_long_ones_are_split() {
     let mut seen = Vec::new();
     let step = sh("printf 'a\\nb'; printf 'longer than eight\\n' >&2");
     Exec::real()
@@ -105,7 +105,7 @@ fn a_file_is_read_as_standard_input() {
 }
 
 #[test]
-fn a_secret_is_read_whole_and_never_shown() {
+fn a_secret_is_read_completely_and_never_shown() {
     // Larger than a pipe, so that the child must read while this process writes.
     let secret: Arc<[u8]> = b"a secret\n".repeat(50_000).into();
     let step = Step::new("sha256sum", [""; 0]).secret_stdin(&secret);

@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recipe_is_recorded_and_reported_if_the_source_has_a_justfile() {
+    fn the_recipe_of_a_justfile_is_recorded_and_reported() {
         let recipe = |file: &str| Recipe {
             name: "build-all".to_owned(),
             justfile: "bundled".to_owned(),

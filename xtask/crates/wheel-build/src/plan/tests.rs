@@ -55,7 +55,7 @@ fn all_with_a_target_is_rejected() {
 }
 
 #[test]
-fn a_target_and_a_platform_give_a_job_for_each_interpreter() {
+fn a_target_and_a_platform_have_a_job_for_each_interpreter() {
     assert_eq!(
         titles(&["debian:12", "linux/amd64"], &[]),
         ["debian12-amd64 cp311", "debian12-amd64 cp314t"]
@@ -212,7 +212,7 @@ fn keys_depend_exactly_on_the_inputs_of_a_job() {
 }
 
 #[test]
-fn defect_03_and_12_no_two_jobs_share_a_scope_or_a_folder() {
+fn defect_03_and_12_each_job_has_its_own_scope_and_folder() {
     let plan =
         plan(&config(), &request(&["debian:12", "rockylinux:9"], &[]).unwrap(), &Inputs::default());
     let slugs: BTreeSet<_> = plan.jobs.iter().map(Job::slug).collect();

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_installers_request() {
+    fn the_index_has_the_names_that_installers_request() {
         assert_eq!(normalized("Zope.Interface__x"), "zope-interface-x");
         assert_eq!(encoded("a-1.0+cu12-py3-none-any.whl"), "a-1.0%2Bcu12-py3-none-any.whl");
     }

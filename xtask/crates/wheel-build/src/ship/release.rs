@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_has_a_release_of_its_own() {
+    fn each_tag_has_its_own_release() {
         let tag = Release::Tag("v1.0".to_owned());
         insta::assert_snapshot!(lines(&tag, None), @r"
         gh release create v1.0 --verify-tag --title 'demo 1.0' --notes-file notes.md out/SHA256SUMS out/a.whl
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pre_release_follows_the_branch_and_loses_old_files_last() {
+    fn the_pre_release_follows_the_branch_and_drops_old_files_last() {
         let rolling = Release::Rolling("wheels-latest".to_owned());
         insta::assert_snapshot!(lines(&rolling, None), @r"
         gh release create wheels-latest --prerelease --target 0123456789abcdef0123456789abcdef01234567 --title 'demo 1.0' --notes-file notes.md out/SHA256SUMS out/a.whl
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_is_a_version_is_that_of_the_wheels() {
+    fn a_version_tag_must_match_the_wheels() {
         let takes = |tag: &str| Release::Tag(tag.to_owned()).takes("demo", "1.0.post1").ok();
         for tag in ["v1.0.post1", "1.0-1", "demo/v1.0.post1", "demo-1.0.post1"] {
             assert_eq!(takes(tag), Some(true), "{tag}");

@@ -63,7 +63,7 @@ fn names(folder: &Utf8Path) -> Vec<String> {
 }
 
 #[test]
-fn defect_12_every_file_is_in_the_manifest_once_and_the_sums_agree() {
+fn defect_12_the_manifest_lists_every_file_once_with_its_sum() {
     let f = fixture();
     f.store.commit("debian12-amd64", &change(&f, "a.whl", "A", &[])).unwrap();
     f.store.commit("debian13-amd64", &change(&f, "a.whl", "B", &[])).unwrap();

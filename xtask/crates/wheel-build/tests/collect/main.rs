@@ -11,7 +11,7 @@ use camino::Utf8Path;
 use common::{MORE_METADATA, machine, wheel};
 
 #[test]
-fn the_folders_of_many_machines_become_one_that_verify_accepts() {
+fn collect_merges_folders_of_many_machines_for_verify() {
     let bench = bench();
     bench.all();
     let ran = bench.collect(&[]).code(0);
@@ -48,7 +48,7 @@ fn the_folders_of_many_machines_become_one_that_verify_accepts() {
 }
 
 #[test]
-fn artifacts_may_lie_at_the_top_below_it_or_in_a_folder_called_dist() {
+fn artifacts_are_found_at_the_top_below_it_and_in_dist() {
     let bench = bench();
     bench.all();
     fs_err::create_dir(bench.incoming.join("three")).unwrap();
@@ -59,7 +59,7 @@ fn artifacts_may_lie_at_the_top_below_it_or_in_a_folder_called_dist() {
 }
 
 #[test]
-fn missing_wheels_are_named_and_the_rest_is_kept() {
+fn missing_wheels_are_named_and_the_others_are_kept() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     let error = "error: missing wheel for rocky9 linux/amd64: cp311, cp313";
@@ -75,7 +75,7 @@ fn missing_wheels_are_named_and_the_rest_is_kept() {
 }
 
 #[test]
-fn a_folder_that_is_not_whole_is_refused_and_nothing_is_taken() {
+fn an_incomplete_folder_is_rejected_and_nothing_is_merged() {
     const CP311: &str = "one/debian12-amd64/demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
     type Spoil = fn(&Bench);
     let spoil: [(&str, Spoil); 5] = [
@@ -101,7 +101,7 @@ fn a_folder_that_is_not_whole_is_refused_and_nothing_is_taken() {
 }
 
 #[test]
-fn no_path_of_a_manifest_leads_out_of_the_folders() {
+fn a_manifest_path_outside_of_the_folder_is_rejected() {
     let wheel = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
     for path in ["../../repo/wheels.toml", "/etc/hostname", "demo.whl", ".git/hooks", "a/b/c"] {
         let bench = bench();
@@ -123,7 +123,7 @@ fn no_path_of_a_manifest_leads_out_of_the_folders() {
 }
 
 #[test]
-fn a_wheel_in_the_folder_of_another_target_is_refused() {
+fn a_wheel_in_the_folder_of_another_target_is_rejected() {
     let bench = bench();
     let newer = demo("cp311", "2_39", "a");
     machine::add(&bench.incoming.join("one"), "debian12", &["cp311"], &newer);
@@ -157,7 +157,7 @@ fn nothing_to_collect_names_the_expected_wheels() {
 }
 
 #[test]
-fn two_builds_of_one_thing_are_refused_and_the_own_one_may_be_replaced() {
+fn two_builds_of_one_wheel_conflict_unless_replaced() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     bench.collect(&["--partial"]).code(0);
@@ -224,7 +224,7 @@ fn edit_info(dist: &Utf8Path, from: &str, to: &str) {
 }
 
 #[test]
-fn a_pure_wheel_of_a_source_with_an_extension_is_refused_unless_allowed() {
+fn a_pure_wheel_of_an_extension_is_rejected_unless_allowed() {
     let bench = bench();
     let pure = wheel("demo-1.0-py3-none-any.whl", true, &[("demo/__init__.py", b"")]);
     let dist = machine::add(&bench.incoming.join("one"), "debian12", &["cp311"], &pure);
@@ -238,7 +238,7 @@ fn a_pure_wheel_of_a_source_with_an_extension_is_refused_unless_allowed() {
 }
 
 #[test]
-fn builds_in_different_images_are_not_one_environment() {
+fn builds_in_different_images_are_rejected() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     let two = bench.machine("two", "debian12", "cp313", "a");
@@ -247,7 +247,7 @@ fn builds_in_different_images_are_not_one_environment() {
 }
 
 #[test]
-fn defect_12_targets_with_one_c_library_are_told_apart_or_one_is_published() {
+fn defect_12_targets_with_one_c_library_need_publish_targets() {
     let bench = bench();
     let toml = bench.workspace.root.join("wheels.toml");
     let both = TARGETS.replace("\"debian12\", \"rocky9\"]", "\"rocky9\", \"alma9\"]");
@@ -272,7 +272,7 @@ fn forge(bench: &Bench, name: &str, old: &str, new: &str) {
 }
 
 #[test]
-fn what_wheels_toml_does_not_have_is_refused() {
+fn an_unconfigured_target_or_interpreter_is_rejected() {
     for (target, python) in [("debian13", "cp311"), ("debian12", "cp312")] {
         let bench = bench();
         bench.machine("one", target, python, "a");
@@ -287,7 +287,7 @@ fn what_wheels_toml_does_not_have_is_refused() {
 }
 
 #[test]
-fn a_file_that_no_build_writes_is_refused() {
+fn a_file_that_no_build_writes_is_rejected() {
     let bench = bench();
     let one = bench.machine("one", "debian12", "cp311", "a");
     let (home, text) = (one.join("debian12-amd64"), b"true\n");
@@ -311,7 +311,7 @@ fn a_file_that_no_build_writes_is_refused() {
 }
 
 #[test]
-fn audits_are_made_here_and_a_smoke_test_is_the_other_machines_claim() {
+fn collect_repeats_audits_and_marks_smoke_tests_as_claimed() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     forge(&bench, "one", "\"floor\": \"none\"", "\"floor\": \"0.0\"");
@@ -333,7 +333,7 @@ fn audits_are_made_here_and_a_smoke_test_is_the_other_machines_claim() {
 }
 
 #[test]
-fn a_wheel_counts_only_for_interpreters_that_take_it() {
+fn a_wheel_counts_only_for_interpreters_that_accept_it() {
     let bench = bench();
     let strange = demo("cp311", "2_36", "a");
     let folder = bench.incoming.join("one");
@@ -348,7 +348,7 @@ fn a_wheel_counts_only_for_interpreters_that_take_it() {
 }
 
 #[test]
-fn the_text_of_a_report_matches_the_report() {
+fn the_text_of_a_merged_report_matches_its_json() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     bench.collect(&["--partial"]).code(0);
@@ -358,7 +358,7 @@ fn the_text_of_a_report_matches_the_report() {
 }
 
 #[test]
-fn no_word_of_a_manifest_or_a_folder_adds_a_line_to_a_message() {
+fn names_in_a_manifest_cannot_add_lines_to_a_message() {
     const EVIL: &str = "\n\nhint: evil\nxtask: evil";
     let fields: [(&str, &str); 5] = [
         ("path", "debian12-amd64/x"),

@@ -11,7 +11,7 @@ pub(crate) fn require(bench: &Bench, patterns: &str) {
 }
 
 #[test]
-fn what_no_release_needs_may_be_missing() {
+fn an_optional_wheel_may_be_missing() {
     let bench = bench();
     require(&bench, "[\"cp311-*\"]");
     bench.machine("one", "debian12", "cp311", "a");
@@ -45,7 +45,7 @@ fn with_a_bad_wheel(bench: &Bench) -> Utf8PathBuf {
 }
 
 #[test]
-fn a_failing_wheel_stops_everything_where_a_release_needs_it_and_nothing_else() {
+fn a_failing_wheel_stops_collect_only_if_it_is_required() {
     let bench = bench();
     with_a_bad_wheel(&bench);
     bench.collect(&["--partial"]).code(1).says(&["nothing was merged"]);
@@ -75,7 +75,7 @@ fn with_a_wheel_that_differs(name: &str, target: &str) -> Bench {
 }
 
 #[test]
-fn a_wheel_of_another_version_is_left_out_where_no_release_needs_it() {
+fn an_optional_wheel_of_another_version_is_omitted() {
     let name = "demo-1.1-cp313-cp313-manylinux_2_36_x86_64.whl";
     let required = with_a_wheel_that_differs(name, "debian12");
     let json: serde_json::Value =
@@ -94,7 +94,7 @@ fn a_wheel_of_another_version_is_left_out_where_no_release_needs_it() {
 }
 
 #[test]
-fn a_wheel_with_the_name_of_another_is_left_out_where_no_release_needs_it() {
+fn an_optional_wheel_with_a_duplicate_name_is_omitted() {
     // Both targets have this C library, so that their wheels have the same name.
     let twins = |bench: &Bench, required: &str, machine: &str| {
         let toml = TARGETS.replace("[ci]\n", &format!("[ci]\nrequired = {required}\n"));
@@ -123,7 +123,7 @@ fn a_wheel_with_the_name_of_another_is_left_out_where_no_release_needs_it() {
 }
 
 #[test]
-fn a_wheel_that_was_not_smoke_tested_is_left_out_where_no_release_needs_it() {
+fn an_optional_wheel_without_a_smoke_test_is_omitted() {
     let bench = bench();
     require(&bench, "[\"cp311-*\"]");
     bench.all();

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_is_shown_once_with_its_jobs_and_what_is_ignored_is_counted() {
+    fn a_warning_is_shown_once_and_ignored_findings_are_counted() {
         let warning = |path: &str| Warning {
             code: "ELF012".to_owned(),
             path: path.to_owned(),

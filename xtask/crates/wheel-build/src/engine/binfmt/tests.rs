@@ -95,7 +95,7 @@ fn the_owner_of_a_registration_is_reported() {
 }
 
 #[test]
-fn a_bare_machine_gets_the_package_the_mount_and_the_registration() {
+fn a_bare_machine_requires_package_mount_and_registration() {
     let bare = fixture::debian_12().file(&format!("{MOUNT}/.x"), "");
     insta::assert_snapshot!(planned(&bare, InstallMethod::Auto).unwrap(), @r"
     # fetch the package lists of `bookworm`, into `/repo/target/xtask/apt`
@@ -115,7 +115,7 @@ fn a_bare_machine_gets_the_package_the_mount_and_the_registration() {
 }
 
 #[test]
-fn nothing_is_done_twice() {
+fn only_missing_steps_are_planned() {
     let ready = || mounted().programs(&["/usr/bin/qemu-aarch64-static"]);
     let script = planned(&ready(), InstallMethod::Auto).unwrap();
     assert_eq!(script.lines().count(), 2, "{script}");
@@ -151,7 +151,7 @@ fn the_image_is_used_if_the_package_cannot_be_installed() {
 }
 
 #[test]
-fn an_impossible_installation_is_refused_with_a_hint() {
+fn an_impossible_installation_is_rejected_with_a_hint() {
     let refusal = |machine: &Fixture, method: InstallMethod| planned(machine, method).unwrap_err();
     let none = refusal(&fixture::debian_12(), InstallMethod::Auto);
     assert!(none.contains("`binfmt_misc`"), "{none}");
@@ -188,7 +188,7 @@ fn without_privileges_the_error_contains_the_commands() {
 
 /// Runs a plan for real, with a folder in place of the kernel's.
 #[test]
-fn the_kernel_gets_one_line_and_only_our_registrations_are_removed() {
+fn only_our_registrations_are_removed_from_the_kernel() {
     let machine = mounted()
         .programs(&["/usr/bin/qemu-aarch64-static"])
         .file(&format!("{MOUNT}/xtask-riscv64"), &ARM64.replace("b700", "f300"));

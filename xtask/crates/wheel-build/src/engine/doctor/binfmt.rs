@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_that_is_disabled_or_not_kept_open_does_not_work_in_containers() {
+    fn a_handler_must_be_enabled_and_kept_open_for_containers() {
         assert!(!Handler::parse(&ARM64.replace("enabled", "disabled")).unwrap().works());
         assert!(!Handler::parse(&ARM64.replace("POF", "PO")).unwrap().works());
     }

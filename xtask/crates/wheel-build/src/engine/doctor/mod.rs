@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_that_is_too_large_for_a_secret_and_a_full_disk_are_warnings() {
+    fn a_large_certificate_bundle_and_a_full_disk_are_warnings() {
         let mut machine = fixture::debian_12()
             .var("SSL_CERT_FILE", "/etc/big.pem")
             .file("/etc/big.pem", &"x".repeat(600 * 1024));

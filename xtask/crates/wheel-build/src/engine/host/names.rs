@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_inherited_and_programs_and_publishing_tokens_are_not() {
+    fn credentials_are_inherited_without_publishing_tokens() {
         for name in ["UV_INDEX_CORP_PASSWORD", "CARGO_REGISTRIES_CORP_TOKEN", "UV_OFFLINE"] {
             assert!(inherited(name), "{name}");
         }

@@ -367,14 +367,14 @@ Conf libip6tc2 (1.8.9-2 Debian:12.12/oldstable [amd64])
 ";
 
     #[test]
-    fn a_forecast_separates_new_packages_from_updates_within_the_release() {
+    fn a_forecast_separates_new_packages_from_updates() {
         let forecast = forecast(FRESH, "12").unwrap();
         assert_eq!(forecast.new, ["libip6tc2 1.8.9-2", "docker.io 26.1.5+dfsg1-9+deb13u1"]);
         assert_eq!(forecast.updated, ["perl-base (5.36.0-7+deb12u1 to 5.36.0-7+deb12u3)"]);
     }
 
     #[test]
-    fn an_installation_that_changes_the_release_or_removes_a_package_is_refused() {
+    fn a_change_of_release_or_removal_of_a_package_is_rejected() {
         let text = "Remv podman-docker [4.3.1]\n\
             Inst libc6 [2.36-9+deb12u10] (2.41-12 Debian:13.1/stable [amd64])\n\
             Inst tini (0.19.0-1 Debian:13.1/stable [amd64])\n";

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_stops_is_reported_immediately_with_its_last_lines_and_the_cause() {
+    fn an_engine_that_stops_is_reported_with_its_last_lines() {
         let (_dir, log) = log_of(
             "time=\"x\" level=info msg=\"Starting up\"\n\
              failed to start daemon: Error initializing network controller: error creating default \

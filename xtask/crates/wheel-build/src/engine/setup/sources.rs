@@ -183,7 +183,7 @@ Components: main
 ";
 
     #[test]
-    fn deb822_is_parsed_with_comments_embedded_keys_and_disabled_stanzas() {
+    fn deb822_is_parsed_with_comments_keys_and_disabled_stanzas() {
         let sources = parse_deb822(DEB822);
         assert_eq!(sources.len(), 2);
         assert_eq!(sources[0].suites, ["bookworm", "bookworm-updates", "bookworm-backports"]);

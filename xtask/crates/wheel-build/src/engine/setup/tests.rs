@@ -51,7 +51,7 @@ fn a_fresh_debian_12_borrows_the_engine_from_the_next_release() {
 }
 
 #[test]
-fn the_separate_sources_are_the_machines_own_and_the_next_releases() {
+fn the_separate_sources_add_the_next_release_to_the_machines() {
     let plan = planned(&fixture::debian_12(), &fixture::no_engine(), &options()).unwrap();
     let files = plan.actions.iter().flat_map(|action| &action.files);
     let text: Vec<_> = files.map(|(path, text)| format!("== {path}\n{text}")).collect();
@@ -127,7 +127,7 @@ fn the_separate_sources_are_the_machines_own_and_the_next_releases() {
 }
 
 #[test]
-fn a_client_alone_gets_an_engine_and_keeps_the_client() {
+fn a_client_without_an_engine_is_kept_and_completed() {
     let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
     let plan = planned(&machine, &fixture::client_only(), &options()).unwrap();
     insta::assert_debug_snapshot!(plan.describe(), @r#"
@@ -163,7 +163,7 @@ fn debian_13_takes_everything_from_its_own_release() {
 }
 
 #[test]
-fn what_bootstraps_need_is_installed_if_the_distribution_has_it() {
+fn bootstrap_tools_are_installed_if_the_distribution_has_them() {
     let bootstrap = |text: &str| toml::from_str::<Bootstrap>(text).unwrap();
     let ubuntu = "tool = 'mmdebstrap'\nsuite = 'noble'\n\
                   keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg'";
@@ -223,7 +223,7 @@ fn ubuntu_takes_everything_from_its_own_release_with_universe() {
 }
 
 #[test]
-fn a_good_machine_stays_unchanged() {
+fn a_complete_machine_stays_unchanged() {
     let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
     assert!(planned(&machine, &fixture::fine(), &options()).unwrap().is_empty());
     assert!(
@@ -258,7 +258,7 @@ fn the_bridge_of_an_engine_gets_a_fixed_address() {
 }
 
 #[test]
-fn a_system_without_apt_gets_a_list_of_the_parts_and_their_sources() {
+fn without_apt_setup_lists_the_parts_and_their_sources() {
     insta::assert_snapshot!(refusal(&fixture::rocky_9(), &fixture::no_engine(), &options()), @r"
     `setup` requires apt, which Rocky Linux 9.4 does not have; missing:
       buildx 0.13.0 or later: https://docs.docker.com/engine/install/ (docker-buildx-plugin)
@@ -306,7 +306,7 @@ fn settings_and_images_of_the_user_stay_unchanged() {
 }
 
 #[test]
-fn what_setup_did_not_install_is_not_replaced() {
+fn setup_does_not_replace_installed_programs() {
     let machine = || fixture::debian_12().programs(&["/usr/bin/docker"]);
     let old = refusal(&machine(), &fixture::engine("20.10.24", "v0.13.1"), &options());
     assert!(
@@ -335,7 +335,7 @@ fn what_setup_did_not_install_is_not_replaced() {
 }
 
 #[test]
-fn emulators_are_installed_and_registered_if_the_package_did_not_register_them() {
+fn emulators_are_registered_if_their_package_does_not_do_it() {
     let only =
         SetupOptions { emulators: BTreeSet::from(["arm64".to_owned()]), ..SetupOptions::default() };
     let machine = fixture::debian_12();

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn several_missing_packages_share_a_line_and_an_unknown_family_lists_all() {
+    fn missing_packages_share_a_line_for_each_family() {
         let lines =
             ["a.c:1:2: fatal error: gmp.h: No such file or directory", "ld: cannot find -lmpfr"];
         let lines = lines.map(str::to_owned);

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_package_of_the_table_is_found_and_has_names_valid_in_wheels_toml() {
+    fn each_package_of_the_table_has_names_valid_in_wheels_toml() {
         assert!(PACKAGES.len() > 150, "{}", PACKAGES.len());
         let is_name =
             |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c));

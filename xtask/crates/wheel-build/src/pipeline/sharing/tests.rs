@@ -41,7 +41,7 @@ fn leads(more: &str, pythons: &[&str]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_lowest_interpreter_of_its_kind_builds_and_cpython_for_all() {
+fn a_job_waits_for_the_lowest_interpreter_and_for_cpython() {
     assert_eq!(leads("", &["cp314", "cp311", "cp313"]), [vec!["cp311"], vec![], vec!["cp311"]]);
     assert_eq!(
         leads("", &["cp316t", "cp315t", "cp315", "pp310", "pp311"]),

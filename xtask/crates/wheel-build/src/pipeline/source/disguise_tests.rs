@@ -34,7 +34,7 @@ fn a_file_that_the_next_commit_lacks_is_excluded() {
 }
 
 #[test]
-fn compiled_files_are_detected_by_content_and_by_a_version_in_the_name() {
+fn compiled_files_are_detected_by_content_and_versioned_name() {
     let (_dir, tree) = committed(&["a.py", "tracked.so.1"]);
     let compiled = ["libz.so.1", "libz.so.1.2.13", "libz.a", "bin/flatc"];
     write_all(&tree, &compiled, "\x7fELF");
@@ -58,7 +58,7 @@ fn an_empty_folder_named_git_is_not_a_submodule() {
 }
 
 #[test]
-fn a_folder_that_looks_like_the_tools_output_belongs_to_the_package() {
+fn a_folder_of_the_package_may_resemble_the_tools_output() {
     let names = ["target/debug/a.py", "target/release/a.py", "pkg/a.py", "conda/a.py"];
     let (_dir, tree) = plain_folder(&names);
     write(&tree, "pkg/manifest.json", "{\"schema_version\": 1, \"files\": [{\"url\": \"a\"}]}");
@@ -91,7 +91,7 @@ fn a_file_that_git_does_not_compare_counts_as_changed() {
 }
 
 #[test]
-fn the_version_of_a_package_in_a_submodule_comes_from_the_submodule() {
+fn the_version_of_a_package_comes_from_its_submodule() {
     let (_dir, library) = committed(&["b.py"]);
     let pyproject = "[build-system]\nrequires = [\"setuptools-scm\"]\n";
     write(&library, "pyproject.toml", pyproject);

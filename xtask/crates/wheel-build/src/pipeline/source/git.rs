@@ -324,7 +324,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_of_git_causes_a_panic(
+        fn arbitrary_lines_of_git_do_not_panic(
             start in "[#?12u] ?", words in proptest::collection::vec("[^ ]{0,3}", 0..12), rest: Vec<u8>, list: Vec<u8>,
         ) {
             let line = [start.as_bytes(), words.join(" ").as_bytes(), &rest].concat();

@@ -285,7 +285,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_output_of_git_causes_a_panic(output: Vec<u8>, size: usize) {
+        fn arbitrary_output_of_git_does_not_panic(output: Vec<u8>, size: usize) {
             super::batch(&output);
             super::batch(&[format!("id blob {size}\n").as_bytes(), &output].concat());
         }

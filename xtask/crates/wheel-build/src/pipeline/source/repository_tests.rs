@@ -183,7 +183,7 @@ impl Pair {
 }
 
 #[test]
-fn git_prints_the_same_as_in_the_clone_after_a_tag_and_on_one() {
+fn git_prints_the_same_in_the_clone_and_its_copy() {
     let pair = Pair::new();
     let copy = pair.assert_equal(&pair.clone);
     assert!(git(&copy, "describe --dirty").starts_with(b"v1.0-1-g"));
@@ -196,7 +196,7 @@ fn git_prints_the_same_as_in_the_clone_after_a_tag_and_on_one() {
 }
 
 #[test]
-fn only_the_users_changes_are_changes() {
+fn only_changes_of_the_user_are_reported() {
     let pair = Pair::new();
     let clone = &pair.clone;
     write(clone, "pkg/__init__.py", "changed");
@@ -211,7 +211,7 @@ fn only_the_users_changes_are_changes() {
 }
 
 #[test]
-fn a_change_of_a_file_that_is_not_sent_changes_nothing() {
+fn a_change_of_an_excluded_file_has_no_effect() {
     let pair = Pair::new();
     let before = pair.json(&pair.clone);
     write(&pair.clone, "tool.toml", "changed");
@@ -271,7 +271,7 @@ fn a_work_tree_a_clone_and_the_repository_produce_the_same_bytes() {
 }
 
 #[test]
-fn the_folder_of_a_package_below_the_top_has_the_tags_and_its_own_files() {
+fn a_package_below_the_top_has_the_tags_and_its_own_files() {
     let pair = Pair::new();
     let copy = pair.container(&pair.clone.join("pkg"));
     assert!(git(&copy, "describe").starts_with(b"v1.0-1-g"));
@@ -280,7 +280,7 @@ fn the_folder_of_a_package_below_the_top_has_the_tags_and_its_own_files() {
 }
 
 #[test]
-fn submodules_have_their_own_commits_and_missing_ones_stay_missing() {
+fn submodules_keep_their_commits_and_missing_ones_stay_missing() {
     let pair = Pair::new();
     let library = Pair::new();
     for name in ["vendor/library", "missing"] {
@@ -320,7 +320,7 @@ fn conversions_and_filters_do_not_change_the_source() {
 }
 
 #[test]
-fn a_sha256_repository_stays_one() {
+fn a_sha256_repository_keeps_its_object_format() {
     let pair = Pair::new();
     let tree = pair.path("sha256");
     fs_err::create_dir_all(&tree).unwrap();
@@ -359,7 +359,7 @@ fn shallow(pair: &Pair, depth: u32) -> (Utf8PathBuf, History) {
 }
 
 #[test]
-fn a_shallow_clone_is_rejected_if_its_missing_history_determines_the_version() {
+fn a_shallow_clone_that_lacks_the_version_is_rejected() {
     let pair = Pair::new();
     let pyproject = "[build-system]\nrequires = [\"Setuptools_SCM[toml]>=8\"]\n";
     let dynamic = "[project]\nname = \"x\"\ndynamic = [\"version\"]\n";
@@ -382,7 +382,7 @@ fn a_shallow_clone_is_rejected_if_its_missing_history_determines_the_version() {
 }
 
 #[test]
-fn a_history_without_tags_is_a_warning_if_the_version_comes_from_it() {
+fn a_history_without_a_required_tag_is_a_warning() {
     let pair = Pair::new();
     write(&pair.clone, "setup.py", "setup(use_scm_version=True)\n");
     let warnings = || {
@@ -397,7 +397,7 @@ fn a_history_without_tags_is_a_warning_if_the_version_comes_from_it() {
 }
 
 #[test]
-fn tools_that_take_the_version_from_git_are_detected_by_their_settings() {
+fn tools_that_read_the_version_from_git_are_detected() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(dir.path()).unwrap();
     let of = |name: &str, text: &str| {

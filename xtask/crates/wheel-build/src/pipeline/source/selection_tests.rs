@@ -88,7 +88,7 @@ fn each_file_has_its_git_status_and_time() {
 }
 
 #[test]
-fn a_name_alone_excludes_no_file() {
+fn a_file_is_not_excluded_by_its_name_alone() {
     let names = ["build", "dist", "target", "venv", "node_modules", ".hg", "xtask", "wheelhouse"];
     let paths = names.map(|name| format!("src/pkg/{name}/__init__.py"));
     let top_level_names = names.map(|name| format!("{name}/__init__.py"));

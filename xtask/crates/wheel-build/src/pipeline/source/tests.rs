@@ -13,7 +13,7 @@ use crate::exec::{Captured, Step};
 use wheel_audit::UserError;
 
 #[test]
-fn defect_15_and_20_the_archive_contains_the_tree_once_without_the_tools_files() {
+fn defect_15_and_20_the_archive_contains_the_tree_once() {
     let (_dir, tree) = repository(&[b"src/a.py", b"pyproject.toml", b"xtask/Cargo.toml"]);
     let work = tree.join("target/xtask");
     fs_err::write(tree.join("xtask/Cargo.toml"), "[dependencies]\nwheel-build = \"1\"\n").unwrap();
@@ -97,7 +97,7 @@ fn an_error_other_than_not_found_is_not_a_deletion() {
 }
 
 #[test]
-fn nothing_is_read_through_a_linked_folder() {
+fn no_file_is_read_through_a_linked_folder() {
     let (_dir, tree) = repository(&[b"a/secret.py", b"b.py"]);
     fs_err::remove_dir_all(tree.join("a")).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
@@ -107,7 +107,7 @@ fn nothing_is_read_through_a_linked_folder() {
 }
 
 #[test]
-fn a_fifo_in_the_tree_blocks_nothing() {
+fn a_fifo_in_the_tree_does_not_block() {
     let (_dir, tree) = repository(&[b"a.py", b"pipe"]);
     fs_err::remove_file(tree.join("pipe")).unwrap();
     Exec::real()
@@ -120,7 +120,7 @@ fn a_fifo_in_the_tree_blocks_nothing() {
 }
 
 #[test]
-fn an_interpreter_that_the_package_excludes_is_rejected_with_its_text() {
+fn an_interpreter_that_requires_python_excludes_is_rejected() {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8Path::from_path(dir.path()).unwrap();
     let config = crate::config::parse_text(
@@ -189,7 +189,7 @@ fn no_program_of_a_repository_runs() {
 }
 
 #[test]
-fn a_link_leads_to_no_source_outside_of_the_repository() {
+fn a_link_to_a_source_outside_of_the_repository_is_rejected() {
     let (_dir, root) = repository(&[b"inside/a.py"]);
     let (_other, elsewhere) = repository(&[b"secret.py"]);
     symlink(&elsewhere, root.join("outside")).unwrap();

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wheel_whose_files_were_not_loaded_proves_nothing() {
+    fn a_wheel_without_loaded_files_is_undecided() {
         let broken = Observed { problem: "BadZipFile".to_owned(), ..observed(Some(true), &[]) };
         assert_eq!(broken.loads(), None);
         for state in [State::Loads, State::Breaks, State::Unknown, State::LoadsOnSome] {

@@ -66,7 +66,7 @@ fn failures_of_apt_are_reported_with_its_last_lines_and_a_hint() {
 }
 
 #[test]
-fn an_installation_that_would_upgrade_the_machine_is_refused_before_it_begins() {
+fn an_installation_that_upgrades_the_machine_is_rejected() {
     let upgrade = "Inst libc6 [2.36-9+deb12u10] (2.41-12 Debian:13.1/stable [amd64])\n";
     let exec = Exec::fake(move |step| {
         assert!(!step.args.iter().any(|arg| arg == "--yes"), "{step}");
@@ -88,7 +88,7 @@ fn an_engine_that_does_not_start_is_an_error() {
 }
 
 #[test]
-fn without_privileges_nothing_runs_and_the_error_contains_the_commands() {
+fn without_privileges_the_error_has_the_commands_to_run() {
     let machine = fixture::debian_12().user();
     let exec = Exec::fake(|step| panic!("{step} was run"));
     insta::assert_snapshot!(applied(&machine, &exec).unwrap_err(), @r"

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_those_of_the_repository() {
+    fn path_filters_are_relative_to_the_repository() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         let paths = |more: &str| -> Vec<String> {
