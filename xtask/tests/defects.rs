@@ -79,7 +79,7 @@ fn run_with(script: &str, programs: &[&str], folder: &Utf8Path) -> (bool, String
 }
 
 #[test]
-fn defect_06_the_toolchain_ends_by_running_every_tool() {
+fn defect_06_the_toolchain_script_runs_every_tool() {
     let text = fs_err::read_to_string(root().join("scripts/toolchain.sh")).unwrap();
     let end = &text[text.rfind("\nfor tool in ").unwrap()..];
     let script = format!("rust_tools='rustc cargo'; toolchain=/toolchain\n{end}");
@@ -131,7 +131,7 @@ const EL_9: [&str; 18] = [
 ];
 
 #[test]
-fn defect_07_the_dnf_branch_asks_for_nothing_that_a_bare_el_9_lacks_or_has_in_another_form() {
+fn defect_07_the_dnf_branch_needs_only_packages_of_a_bare_el_9() {
     let text = fs_err::read_to_string(root().join("scripts/system-packages.sh")).unwrap();
     let body = &text[text.find("\nfamily=").unwrap()..];
     let dir = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ fn stage(name: &str) -> String {
 }
 
 #[test]
-fn defect_08_the_stage_declares_every_argument_that_the_metadata_tells() {
+fn defect_08_the_stage_declares_every_argument_of_the_metadata() {
     let script = fs_err::read_to_string(root().join("scripts/build-info.py")).unwrap();
     let names = script.split("os.environ[\"").skip(1).filter_map(|rest| rest.split('"').next());
     let names: Vec<_> = names.collect();
@@ -189,7 +189,7 @@ fn python(code: &str, env: &[(&str, &str)]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn defect_08_metadata_without_a_value_ends_the_build_and_is_not_written() {
+fn defect_08_metadata_without_a_value_fails_the_build() {
     let code = r#"
 import importlib.util, os, pathlib, sys, types
 spec = importlib.util.spec_from_file_location("info", "build-info.py")
@@ -225,7 +225,7 @@ info.main()
 }
 
 #[test]
-fn defect_09_a_check_that_fails_fails_the_smoke_test() {
+fn defect_09_a_failing_check_fails_the_smoke_test() {
     // An environment with one distribution, which contains the standard library's `json`.
     let code = r#"
 import json, os, pathlib, runpy, sys, venv
@@ -268,7 +268,7 @@ runpy.run_path("smoke.py", run_name="__main__")
 }
 
 #[test]
-fn defect_10_every_module_that_is_imported_has_a_function_called() {
+fn defect_10_every_imported_module_has_a_function_called() {
     let text = fs_err::read_to_string(root().join("wheels.toml")).unwrap();
     let config: toml::Table = toml::from_str(&text).unwrap();
     let check = config["check"].as_table().unwrap();
@@ -403,7 +403,7 @@ fn denied(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn defect_18_no_document_says_by_hand_what_the_table_denies() {
+fn defect_18_no_document_contradicts_the_table_of_systems() {
     assert_eq!(denied("With floor 2.36 it runs on\nUbuntu 22.04 (2.35).").len(), 1);
     assert!(denied("With floor 2.36 it runs on\nUbuntu 24.04.").is_empty());
     for (path, text) in documents() {
@@ -413,7 +413,7 @@ fn defect_18_no_document_says_by_hand_what_the_table_denies() {
 
 /// Every number has a test, or a row in the table at the top of this file.
 #[test]
-fn every_numbered_defect_is_accounted_for() {
+fn every_numbered_defect_has_a_test_or_a_reason() {
     let mut numbers = std::collections::BTreeSet::new();
     let folders = ["xtask/src", "xtask/tests", "xtask/crates"].map(|folder| root().join(folder));
     let walk = folders.into_iter().flat_map(|folder| walkdir::WalkDir::new(folder).into_iter());

@@ -180,7 +180,7 @@ fn each_command_line_of_the_documentation_runs() {
 }
 
 #[test]
-fn the_marks_of_a_block_are_known() {
+fn the_attributes_of_a_code_block_are_parsed() {
     assert_eq!(mode("sh"), Ok(Mode::Run { status: 0 }));
     assert_eq!(mode("sh status=1"), Ok(Mode::Run { status: 1 }));
     assert_eq!(mode("sh skip=\"needs GitHub\""), Ok(Mode::Skip("needs GitHub".to_owned())));

@@ -21,7 +21,7 @@ fn read(path: &Utf8Path) -> Output {
 }
 
 #[test]
-fn others_read_the_documents_of_a_build() {
+fn other_tools_read_the_documents_of_a_build() {
     let w = Workspace::new();
     fs_err::write(w.fake.join("export/build-info.json"), INFO).unwrap();
     w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);

@@ -39,7 +39,7 @@ fn documented(what: &str) -> usize {
 }
 
 #[test]
-fn the_documented_tries_are_those_of_the_sources() {
+fn the_documented_numbers_of_tries_match_the_sources() {
     let engine = "xtask/crates/wheel-build/src/engine";
     let fetch = 1 + length("scripts/fetch.py", "\nPAUSES = (");
     let client = 1 + length("xtask/crates/wheel-build/src/exec/again.rs", "PAUSES: [u64; 2] = [");

@@ -10,7 +10,7 @@ fn text(name: &str) -> String {
 }
 
 #[test]
-fn all_workflows_have_one_rust_that_is_new_enough() {
+fn all_workflows_use_one_supported_rust_version() {
     let rust = text(RUST);
     for name in ["ci.yml", "scheduled.yml", "wheels-docker.yml"] {
         let workflow = text(&format!(".github/workflows/{name}"));
@@ -30,7 +30,7 @@ fn all_workflows_have_one_rust_that_is_new_enough() {
 }
 
 #[test]
-fn each_digest_has_the_name_of_its_image_beside_it() {
+fn each_digest_is_next_to_the_name_of_its_image() {
     let wheels = text("wheels.toml");
     let config: toml::Table = toml::from_str(&wheels).unwrap();
     let mut expected = Vec::new();
@@ -58,7 +58,7 @@ fn rows(document: &str, head: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn each_shipped_wheel_has_a_row_that_says_what_was_seen_of_it() {
+fn each_shipped_wheel_has_a_row_with_its_proof() {
     let config: toml::Table = toml::from_str(&text("wheels.toml")).unwrap();
     let words = |value: &toml::Value| -> Vec<String> {
         value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()

@@ -53,7 +53,7 @@ fn is_pinned(python: &str, libc: &str) -> bool {
 }
 
 #[test]
-fn each_entry_of_the_matrix_has_a_line_that_names_who_provides_it() {
+fn each_entry_of_the_matrix_has_a_line_with_its_provider() {
     let config: toml::Table = toml::from_str(&text("wheels.toml")).unwrap();
     let rows = rows("| Target | Interpreter | Providers |");
     let listed: BTreeSet<_> =
@@ -75,7 +75,7 @@ fn each_entry_of_the_matrix_has_a_line_that_names_who_provides_it() {
 }
 
 #[test]
-fn the_other_interpreters_have_the_providers_that_the_document_names() {
+fn the_documented_providers_match_the_sources() {
     for [python, glibc, musl] in rows("| Interpreter | glibc | musl |") {
         for (libc, listed) in [("gnu", glibc), ("musl", musl)] {
             let has =
@@ -88,7 +88,7 @@ fn the_other_interpreters_have_the_providers_that_the_document_names() {
 }
 
 #[test]
-fn the_list_of_managed_interpreters_is_that_of_the_pinned_uv() {
+fn the_list_of_managed_interpreters_matches_the_pinned_uv() {
     let pinned = text("docker/toolchain-requirements.txt");
     let pinned = pinned.lines().find_map(|line| line.strip_prefix("uv==")).unwrap();
     let version = pinned.trim_end_matches(['\\', ' ']);

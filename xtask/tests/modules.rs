@@ -99,7 +99,7 @@ fn paths_are_found_in_source() {
 }
 
 #[test]
-fn pure_modules_import_nothing_that_acts() {
+fn pure_modules_import_no_module_with_effects() {
     let mut checked = BTreeSet::new();
     for (folder, name, code) in files() {
         if let Some(module) = PURE.iter().find(|module| Path::new(&folder).starts_with(module)) {
@@ -126,7 +126,7 @@ fn has_word(code: &str, word: &str) -> bool {
 }
 
 #[test]
-fn one_module_of_a_crate_calls_what_not_every_system_has() {
+fn only_sys_modules_call_functions_of_one_system() {
     assert!(has_word("use libc::c_int;", "libc::") && !has_word("check_glibc::run()", "libc::"));
     for (folder, name, code) in files() {
         if name != "sys" {
@@ -167,7 +167,7 @@ fn no_files_of_a_folder_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn a_clone_with_windows_line_endings_switched_on_gets_none() {
+fn a_clone_with_autocrlf_keeps_unix_line_endings() {
     let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let git = |args: &[&str]| {

@@ -59,7 +59,7 @@ const CONNECTED: [&str; 18] = [
 ];
 
 #[test]
-fn each_other_step_has_neither_network_nor_secrets() {
+fn only_listed_steps_have_network_or_secrets() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let text = fs_err::read_to_string(root.join("docker/Dockerfile.wheels")).unwrap();
     let joined = text.replace("\\\n", " ");

@@ -17,7 +17,7 @@ fn workspace() -> Workspace {
 }
 
 #[test]
-fn each_system_has_its_image_family_and_folder() {
+fn each_system_has_an_image_a_family_and_a_folder() {
     let w = workspace();
     w.on("image", "exit 1");
     let words = ["rocky:9", "alma:9", "ubuntu:noble", "alpine:3.22", "debian:bullseye"];
@@ -43,7 +43,7 @@ fn each_system_has_its_image_family_and_folder() {
 }
 
 #[test]
-fn a_pinned_image_is_built_in_by_its_digest() {
+fn a_pinned_base_image_is_used_by_its_digest() {
     let w = workspace();
     w.on("image", "exit 1");
     let config = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -69,7 +69,7 @@ fn a_pinned_image_is_built_in_by_its_digest() {
 }
 
 #[test]
-fn pypy_is_tested_without_what_it_brings_itself() {
+fn pypy_is_tested_without_its_bundled_packages() {
     let w = workspace();
     let plan = |python: &str| {
         let args = ["wheels", "debian:13", "linux/amd64", "--python", python, "--dry-run"];

@@ -111,7 +111,7 @@ fn jobs(text: &str) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn each_permission_is_in_one_job_and_none_of_ours_runs_beside_the_identity() {
+fn each_permission_is_in_one_job_and_id_token_jobs_run_no_code() {
     let (_, text) = workflows().pop().unwrap();
     let jobs = jobs(&text);
     let names: Vec<_> = jobs.iter().map(|(name, _)| *name).collect();
@@ -135,7 +135,7 @@ fn each_permission_is_in_one_job_and_none_of_ours_runs_beside_the_identity() {
 }
 
 #[test]
-fn a_failed_build_stops_no_release_that_collect_allows() {
+fn the_release_depends_on_collect_and_not_on_each_build() {
     let (_, text) = workflows().pop().unwrap();
     let jobs: std::collections::BTreeMap<_, _> = jobs(&text).into_iter().collect();
     assert!(jobs["build"].contains("continue-on-error: ${{ !matrix.required }}"));
@@ -158,7 +158,7 @@ fn a_failed_build_stops_no_release_that_collect_allows() {
 }
 
 #[test]
-fn a_tag_without_a_version_is_published_by_nobody() {
+fn a_tag_without_a_version_is_not_published() {
     let (_, text) = workflows().pop().unwrap();
     let jobs: std::collections::BTreeMap<_, _> = jobs(&text).into_iter().collect();
     assert!(jobs["release"].contains("--github >> \"$GITHUB_OUTPUT\"\n        id: release\n"));
@@ -168,7 +168,7 @@ fn a_tag_without_a_version_is_published_by_nobody() {
 }
 
 #[test]
-fn defect_13_what_an_index_would_refuse_stops_the_run_before_the_upload() {
+fn defect_13_a_rejected_wheel_stops_the_run_before_the_upload() {
     let (_, text) = workflows().pop().unwrap();
     let runs = values(&text, "run:");
     let at = |part: &str| runs.iter().position(|run| run.contains(part)).unwrap();
@@ -179,7 +179,7 @@ fn defect_13_what_an_index_would_refuse_stops_the_run_before_the_upload() {
 }
 
 #[test]
-fn the_workflow_is_what_wheels_toml_asks_for() {
+fn the_workflow_matches_wheels_toml() {
     let check = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["workflow", "check"])
         .output()
@@ -201,7 +201,7 @@ fn an_action_has_one_pin() {
 }
 
 #[test]
-fn defect_19_the_build_step_alone_has_the_cache_and_its_token() {
+fn defect_19_only_the_build_step_has_the_cache_and_its_token() {
     let (_, text) = workflows().pop().unwrap();
     let jobs = jobs(&text);
     let build = jobs.iter().find(|(name, _)| *name == "build").unwrap().1;
@@ -223,7 +223,7 @@ fn defect_19_the_build_step_alone_has_the_cache_and_its_token() {
 }
 
 #[test]
-fn ci_runs_what_the_readme_says() {
+fn ci_runs_the_command_of_the_readme() {
     let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let run = fs_err::read_to_string(root.join(".ci/run")).unwrap();
     assert!(run.ends_with("exec cargo xtask ci --setup\n"));
@@ -232,7 +232,7 @@ fn ci_runs_what_the_readme_says() {
 }
 
 #[test]
-fn the_tool_names_neither_its_first_user_nor_files_of_this_repository() {
+fn the_tool_names_no_user_and_no_file_of_this_repository() {
     const WORDS: [&str; 6] =
         ["autobahn", "_nvx", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "xtask/crates/"];
     let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));

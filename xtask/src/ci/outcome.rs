@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_was_not_requested_has_a_row_with_its_option() {
+    fn an_unrequested_check_has_a_row_with_its_option() {
         let [full] = checked(Outcome::NotRequested("--full"));
         assert_eq!(full.rows(), [["tests", "", "not requested (`--full`)"]]);
     }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_that_answers_is_reachable() {
+    fn an_archive_that_responds_is_reachable() {
         let url = "http://archive.example/dists/noble/InRelease";
         for reason in [
             "Could not resolve 'archive.example'",

@@ -22,7 +22,7 @@ fn the_reader_finds_anchors_links_code_and_fences() {
 }
 
 #[test]
-fn a_text_in_a_script_is_no_command() {
+fn text_in_a_script_is_no_command() {
     let text = "cat >>a <<'END'\nit's no command\nEND\ncargo xtask plan\n";
     let found: Vec<_> =
         shell::commands(text).into_iter().map(|it| (it.line, it.words.join(" "))).collect();

@@ -123,14 +123,14 @@ fn maturin(settings: &str) -> [(&'static str, String); 3] {
 }
 
 #[test]
-fn a_package_of_maturin_with_its_crate_at_the_top_is_adopted_and_built() {
+fn a_package_of_maturin_is_adopted_and_built() {
     let (_dir, root) = adopted(&maturin(""), &[]);
     assert_eq!(imported(&root), ["demo.demo"]);
 }
 
 #[test]
 #[cfg(feature = "e2e-full")]
-fn a_package_of_maturin_whose_workspace_has_xtask_as_a_member_is_built_with_its_lock_file() {
+fn a_package_of_maturin_with_xtask_as_a_member_is_built() {
     let (_dir, root) = adopted(&maturin("[tool.maturin]\nlocked = true\n"), &["--member"]);
     lock(&root);
     assert_eq!(imported(&root), ["demo.demo"]);
@@ -164,15 +164,14 @@ fn setuptools_rust(
 }
 
 #[test]
-fn a_package_of_setuptools_rust_with_a_workspace_below_is_adopted_and_built() {
+fn a_package_of_setuptools_rust_is_adopted_and_built() {
     let (_dir, root) = setuptools_rust("rust/", "inner", "", &[]);
     assert_eq!(imported(&root), ["demo._inner"]);
 }
 
 #[test]
 #[cfg(feature = "e2e-full")]
-fn a_package_of_setuptools_rust_whose_workspace_has_xtask_as_a_member_is_built_with_its_lock_file()
-{
+fn a_package_of_setuptools_rust_with_xtask_as_a_member_is_built() {
     let settings = "cargo-manifest-args = [\"--locked\"]\n";
     let (_dir, root) = setuptools_rust("", "rust/inner", settings, &["--member"]);
     lock(&root);

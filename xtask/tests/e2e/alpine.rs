@@ -3,7 +3,7 @@
 use crate::workspace::run_in_debian_12;
 
 #[test]
-fn the_scripts_need_no_more_than_busybox_and_apk() {
+fn the_scripts_run_with_only_busybox_and_apk() {
     let fixture = include_str!("../fixtures/busybox.sh");
     run_in_debian_12("busybox-static", fixture, &["/bin/busybox", "sh"], &[]);
 }

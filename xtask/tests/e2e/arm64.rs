@@ -117,7 +117,7 @@ fn acceleration_changes_no_package_of_a_system() {
 #[test]
 #[cfg_attr(target_arch = "aarch64", ignore = "nothing is emulated there")]
 #[cfg(feature = "e2e-full")]
-fn an_interpreter_is_compiled_by_native_programs_and_runs_emulated() {
+fn a_natively_compiled_interpreter_runs_emulated() {
     let w = Workspace::new(|toml| {
         toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
     });
@@ -130,7 +130,7 @@ fn an_interpreter_is_compiled_by_native_programs_and_runs_emulated() {
 #[test]
 #[cfg_attr(target_arch = "aarch64", ignore = "nothing is emulated there")]
 #[cfg(feature = "e2e-full")]
-fn an_interpreter_that_native_programs_do_not_compile_is_compiled_under_emulation() {
+fn a_failed_native_compile_is_repeated_under_emulation() {
     let w = Workspace::new(|toml| {
         toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
     });

@@ -19,7 +19,7 @@ fn print(target: &str, env: &[(&str, &str)]) -> Value {
 }
 
 #[test]
-fn defect_01_every_target_exports_a_stage_made_for_it() {
+fn defect_01_every_target_exports_its_own_stage() {
     let stages = [
         ("wheel-builder", "output"),
         ("wheel-builder-local", "output"),
@@ -36,7 +36,7 @@ fn defect_01_every_target_exports_a_stage_made_for_it() {
 }
 
 #[test]
-fn podman_makes_the_same_stages_of_the_same_arguments() {
+fn podman_builds_the_same_stages_with_the_same_arguments() {
     for (target, stage, source) in wheel_build::testing::PODMAN_TARGETS {
         let printed = print(target, &[]);
         assert_eq!(printed["target"], stage, "{target}");
@@ -46,7 +46,7 @@ fn podman_makes_the_same_stages_of_the_same_arguments() {
 }
 
 #[test]
-fn the_network_of_the_machine_reaches_every_target_and_changes_nothing_else() {
+fn the_host_network_overlay_changes_only_the_network() {
     let text = fs_err::read_to_string(repository().join("docker/docker-bake.hcl")).unwrap();
     let laid_over = fs_err::read_to_string(repository().join("docker/host-network.yaml")).unwrap();
     let targets = text.lines().filter_map(|line| line.strip_prefix("target \"")?.split('"').next());
@@ -88,7 +88,7 @@ fn defect_04_every_variable_can_be_set_from_the_environment() {
 }
 
 #[test]
-fn defect_15_the_context_is_what_the_build_needs() {
+fn defect_15_the_context_contains_only_the_build_files() {
     for name in [".dockerignore", "docker/Dockerfile.wheels.dockerignore"] {
         let text = fs_err::read_to_string(repository().join(name)).unwrap();
         let rules: Vec<&str> =

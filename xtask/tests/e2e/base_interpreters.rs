@@ -47,7 +47,7 @@ fn base() -> String {
 }
 
 #[test]
-fn a_wheel_is_built_and_tested_with_the_interpreter_of_a_manylinux_image() {
+fn a_wheel_is_built_with_the_interpreter_of_a_manylinux_image() {
     let image = Image::make("localhost/manylinux_fixture:1", &base());
     let w = Workspace::of_package(MARKUPSAFE, "imports = [\"markupsafe._speedups\"]");
     // wheels.toml does not mention the image or its interpreters, and nothing is installed in it.

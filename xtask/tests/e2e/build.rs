@@ -65,7 +65,7 @@ fn the_environment_of_a_target_is_printed() {
 }
 
 #[test]
-fn floor_and_linux_are_tags_too() {
+fn the_tag_policies_floor_and_linux_are_applied() {
     for (policy, tag) in [("floor", "manylinux_2_5_x86_64"), ("linux", "linux_x86_64")] {
         let w =
             Workspace::new(|toml| toml.replace("tag = \"target\"", &format!("tag = \"{policy}\"")));

@@ -3,14 +3,14 @@
 use crate::workspace::{repository, run_in_debian_12, sh};
 
 #[test]
-fn what_is_kept_between_steps_may_be_old_damaged_or_written_at_once() {
+fn shared_caches_may_be_old_damaged_or_written_concurrently() {
     let fixture = include_str!("../fixtures/caches.sh");
     // Privileged, because its steps have their own process numbers.
     run_in_debian_12("python3", fixture, &["sh"], &["--privileged"]);
 }
 
 #[test]
-fn a_download_is_tried_again_where_the_server_fails_twice() {
+fn a_download_is_retried_after_two_server_errors() {
     let fixture = include_str!("../fixtures/retries.sh");
     let dir = tempfile::tempdir().unwrap();
     let requirements = format!("{}/docker/toolchain-requirements.txt", repository());

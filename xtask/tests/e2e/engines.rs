@@ -9,7 +9,7 @@ pub(crate) fn build_log(w: &Workspace) -> String {
 }
 
 #[test]
-fn a_base_image_is_kept_by_the_engine_and_used_instead_of_its_stages() {
+fn a_base_image_in_the_engine_replaces_its_stages() {
     let w = Workspace::new(|toml| toml);
     let args = ["base-image", "build", "debian:12", "linux/amd64", "--python", "cp311", "--json"];
     let (stdout, _) = w.run(&args, 0);

@@ -64,7 +64,7 @@ fn target(args: &[&'static str]) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_second_engine_gets_base_images_and_caches_from_the_registry() {
+fn a_second_engine_pulls_base_images_and_caches() {
     if !may_start_engines() {
         return;
     }
@@ -110,7 +110,7 @@ fn a_second_engine_gets_base_images_and_caches_from_the_registry() {
 }
 
 #[test]
-fn an_engine_that_is_killed_in_the_middle_is_reported_and_leaves_no_wheel() {
+fn a_killed_engine_is_reported_and_leaves_no_wheel() {
     if !may_start_engines() {
         return;
     }
@@ -145,7 +145,7 @@ fn an_engine_that_is_killed_in_the_middle_is_reported_and_leaves_no_wheel() {
 }
 
 #[test]
-fn a_builder_that_does_not_see_the_engines_images_builds_from_layouts() {
+fn a_builder_without_the_engines_images_uses_layouts() {
     if !may_start_engines() {
         return;
     }

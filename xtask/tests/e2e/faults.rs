@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use crate::workspace::{Workspace, ran, sh};
 
 #[test]
-fn an_interpreter_that_does_not_compile_is_named_and_the_others_are_kept() {
+fn an_interpreter_that_fails_to_compile_is_named() {
     let w = Workspace::new(|toml| {
         toml.replace(
             "providers = [\"distro\", \"managed\", \"source\"]",
@@ -45,7 +45,7 @@ fn an_interpreter_that_does_not_compile_is_named_and_the_others_are_kept() {
 }
 
 #[test]
-fn an_index_that_does_not_answer_ends_in_an_error_that_says_so() {
+fn an_unreachable_index_is_reported() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -106,7 +106,7 @@ fn failed_build(setup: &str) -> [String; 3] {
 }
 
 #[test]
-fn a_failed_build_ends_with_the_compilers_error_the_log_and_a_hint() {
+fn a_failed_build_shows_the_compilers_error_log_and_hint() {
     let [error, shown, after] = failed_build(SETUP);
     let last = shown.lines().last().unwrap();
     assert!(error.contains("bad.c:1:28") && error.contains("expected"), "{error}");

@@ -80,7 +80,7 @@ fn smoke(root: &Utf8Path) -> Vec<(String, String, bool)> {
 }
 
 #[test]
-fn a_repository_of_the_first_users_shape_gives_a_complete_wheel() {
+fn a_repository_like_the_first_users_builds_a_complete_wheel() {
     let (_dir, root) = clone();
     let (_, stderr) = run(&root, &WHEELS, 0);
     assert!(stderr.contains("not compared"), "nothing of this name is published: {stderr}");

@@ -90,7 +90,7 @@ fn package(modules: &[(&str, &str)], check: &str) -> Workspace {
 }
 
 #[test]
-fn code_of_a_package_changes_no_result_and_has_neither_network_nor_secrets() {
+fn package_code_changes_no_result_and_has_no_network_or_secrets() {
     let check = "imports = [\"tries\"]\ncalls = { tries = [\"m.done == []\"] }\n\
         [test]\ncommand = \"exec python -c 'import tries; assert tries.done == [], tries.done'\"\n";
     let w = package(&[("tries", TRIES)], check);
@@ -111,7 +111,7 @@ fn a_package_that_forges_its_report_fails() {
 }
 
 #[test]
-fn tests_that_forge_their_report_fail_and_have_the_network_only_where_it_is_allowed() {
+fn forged_test_reports_fail_and_the_network_is_opt_in() {
     let quiet = [(
         "quiet",
         "def connect():\n    import socket; socket.create_connection((\"192.0.2.1\", 80), 2)\n",

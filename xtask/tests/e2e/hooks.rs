@@ -96,7 +96,7 @@ fn outcome(w: &Workspace, code: i32) -> (String, String, serde_json::Value) {
 }
 
 #[test]
-fn hooks_settings_and_variables_reach_the_build_of_the_jobs_that_they_are_for() {
+fn hooks_settings_and_variables_reach_only_their_jobs() {
     let w = Workspace::of_package("path = \".\"", CHECK);
     for (path, text) in FILES.into_iter().chain([("generate.py", GENERATE)]) {
         let path = w.root.join(path);

@@ -3,7 +3,7 @@
 use crate::workspace::{Workspace, repository, run_in_debian_12};
 
 #[test]
-fn a_provider_that_is_broken_is_not_passed_over() {
+fn a_broken_provider_is_an_error() {
     let sources = format!("{}/docker/python-sources.json:/sources.json:ro", repository());
     let fixture = include_str!("../fixtures/providers.sh");
     let options = ["--volume", &sources, "--env", "SOURCES=/sources.json"];
@@ -11,7 +11,7 @@ fn a_provider_that_is_broken_is_not_passed_over() {
 }
 
 #[test]
-fn an_interpreter_that_nobody_gives_is_named_with_every_providers_reason() {
+fn a_missing_interpreter_lists_the_reason_of_each_provider() {
     let w = Workspace::new(|toml| toml);
     let args = ["wheels", "debian:12", "linux/amd64", "--python", "cp320,cp311"];
     let (stdout, stderr) = w.run(&args, 1);
@@ -34,7 +34,7 @@ mod from_source {
     }
 
     #[test]
-    fn autobahn_is_built_with_an_interpreter_that_was_compiled_in_the_target() {
+    fn autobahn_is_built_with_an_interpreter_compiled_in_the_target() {
         let w = Workspace::new(|toml| {
             toml.replace("[\"image\", \"distro\", \"managed\", \"source\"]", "[\"source\"]")
         });
@@ -46,7 +46,7 @@ mod from_source {
     }
 
     #[test]
-    fn a_free_threaded_interpreter_is_one_and_its_wheel_says_so() {
+    fn a_free_threaded_interpreter_builds_a_free_threaded_wheel() {
         let check = "imports = [\"inplace\"]\ncalls = { inplace = [\"m.answer() == 42\"] }";
         let w = Workspace::of_package("path = \".\"", check);
         lay_out_package(&w.root, "42");

@@ -79,7 +79,7 @@ fn ctrl_c_leaves_no_container_behind() {
 }
 
 #[test]
-fn after_a_kill_the_next_run_ends_well() {
+fn after_a_kill_the_next_run_succeeds() {
     let w = workspace("kill");
     let mut child = start(&w, "kill");
     child.kill().unwrap();

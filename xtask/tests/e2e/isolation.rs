@@ -40,7 +40,7 @@ const PYPROJECT: &str = "[build-system]\nrequires = [\"setuptools\"]\nbuild-back
     [tool.setuptools]\npy-modules = [\"module\"]\n";
 
 #[test]
-fn code_of_a_package_has_no_network_no_secrets_and_changes_no_other_build() {
+fn package_code_has_no_network_and_affects_no_other_build() {
     let w = Workspace::of_package("path = \".\"", "");
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     fs_err::write(w.root.join("wheels.toml"), toml.replace("native = true", "native = false"))

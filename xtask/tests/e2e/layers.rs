@@ -89,7 +89,7 @@ fn cached(w: &Workspace, python: &str) -> BTreeSet<&'static str> {
 const BOTH: [&str; 4] = ["--cache-from", "type=gha", "--cache-to", "type=gha"];
 
 #[test]
-fn the_second_run_takes_its_layers_from_githubs_cache() {
+fn the_second_run_reads_its_layers_from_the_github_cache() {
     let Some(runner) = Runner::start() else { return };
     // The first run fills the cache. Its two scopes have the same layers, and the service rejects duplicates.
     let w = runner.workspace();
@@ -143,7 +143,7 @@ fn the_second_run_takes_its_layers_from_githubs_cache() {
 }
 
 #[test]
-fn a_cache_that_fails_costs_no_wheel() {
+fn a_failing_cache_does_not_prevent_the_wheel() {
     let Some(mut runner) = Runner::start() else { return };
     // No job below then waits for the system's packages.
     let layers = format!("127.0.0.1:{}/layers", runner.registry.port);

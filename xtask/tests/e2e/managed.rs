@@ -67,7 +67,7 @@ fn interpreter(base: &str, mirror: &Utf8Path, out: &Utf8Path) -> std::process::O
 }
 
 #[test]
-fn an_interpreter_comes_from_a_mirror_and_only_with_the_right_hash() {
+fn an_interpreter_from_a_mirror_needs_the_correct_hash() {
     let base = debian_12();
     let w = Workspace::new(|toml| toml);
     let mirror = w.root.with_file_name("mirror");

@@ -32,7 +32,7 @@ pub(crate) fn package() -> Workspace {
 }
 
 #[test]
-fn a_build_whose_fetch_steps_ran_needs_no_network() {
+fn after_its_fetch_steps_a_build_needs_no_network() {
     let w = package();
     w.run(&[&["wheels", "--force"][..], &JOB].concat(), 0);
     fs_err::write(w.root.join("pkg/locked/_fast.pyx"), "def answer():\n    return 43\n").unwrap();

@@ -51,8 +51,7 @@ const CALLS: &str = "imports = [\"pkg._x\", \"pkg.jobs\"]\n[check.calls]\n\"pkg.
     \"pkg.jobs\" = [\"m.JOBS[0] == '7' and m.JOBS[1] == m.JOBS[3] and m.JOBS[2].startswith('-j' + m.JOBS[3] + ' -l')\"]\n";
 
 #[test]
-fn a_package_in_a_folder_is_built_with_the_files_beside_it_and_shares_objects_with_no_other_settings()
- {
+fn a_package_in_a_folder_is_built_with_the_files_beside_it() {
     let w = Workspace::of_package("path = \".\"\npackage = \"python\"", CALLS);
     for (path, text) in FILES {
         let path = w.root.join(path);

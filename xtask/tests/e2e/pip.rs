@@ -26,7 +26,7 @@ fn taken(image: &str, index: &Utf8Path) -> Vec<String> {
 }
 
 #[test]
-fn pip_of_each_system_takes_the_build_of_its_own_system() {
+fn pip_installs_the_wheel_built_for_its_system() {
     let w = Workspace::new(|toml| toml);
     for (target, glibc) in
         [("rocky9", "2_34"), ("debian12", "2_36"), ("ubuntu24.04", "2_39"), ("debian13", "2_41")]

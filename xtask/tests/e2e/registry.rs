@@ -85,7 +85,7 @@ fn workspace(image: &str, digest: Option<&str>, bootstrap: bool) -> Workspace {
 const WHEELS: [&str; 5] = ["wheels", "debian12", "linux/amd64", "--python", "cp311"];
 
 #[test]
-fn a_base_image_is_pulled_by_its_digest_and_a_wrong_digest_is_an_error() {
+fn a_base_image_is_pulled_only_by_its_correct_digest() {
     let registry = Registry::start();
     let image = format!("127.0.0.1:{}/debian:12", registry.port);
     let digest = push(&image);
@@ -163,7 +163,7 @@ fn server(answer: Option<&'static str>) -> u16 {
 }
 
 #[test]
-fn a_registry_that_is_broken_or_silent_is_named_and_the_image_is_bootstrapped_instead() {
+fn a_failing_registry_is_named_and_the_image_bootstrapped() {
     for (answer, word) in [(Some(BROKEN), "500"), (None, "no answer within")] {
         let image = format!("127.0.0.1:{}/debian:12", server(answer));
         let w = workspace(&image, None, false);

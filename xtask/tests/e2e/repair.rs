@@ -5,7 +5,7 @@ use std::io::Read as _;
 use crate::adopt::{C, adopted, pyproject, run};
 
 #[test]
-fn a_library_of_the_system_is_put_into_the_wheel_and_runs_where_the_system_has_none() {
+fn a_grafted_system_library_loads_on_a_system_without_it() {
     let tables = "[tool.setuptools]\npackages = [\"demo\"]\n\
         ext-modules = [{ name = \"demo._speed\", sources = [\"demo/_speed.c\"], \
         extra-compile-args = [\"-fopenmp\"], extra-link-args = [\"-fopenmp\"] }]\n";

@@ -180,7 +180,7 @@ pub(crate) fn report_times(title: &str, run: &Run<'_>) -> Layers {
 }
 
 #[test]
-fn a_push_releases_a_tag_publishes_and_pip_installs_from_the_index() {
+fn a_push_is_released_and_a_tag_is_published() {
     let index = Index::start();
     let mut hub = Hub::new(COMPILES.then(|| kept().join("caches")));
     hub.index = Some(format!("127.0.0.1:{}", index.port));

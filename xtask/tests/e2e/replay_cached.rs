@@ -121,7 +121,7 @@ fn report_steps(run: &Run<'_>) -> BTreeSet<String> {
 const MAIN: &str = "refs/heads/main";
 
 #[test]
-fn the_second_run_in_an_empty_engine_takes_its_layers_from_the_cache() {
+fn the_second_run_in_an_empty_engine_uses_cached_layers() {
     let Some(site) = Site::start() else { return };
     let one = site.hub.commit("one");
     let first = site.push("push, the cache is empty", MAIN, &one);

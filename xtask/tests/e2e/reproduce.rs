@@ -43,7 +43,7 @@ def build_wheel(folder, settings=None, metadata=None):
 "#;
 
 #[test]
-fn what_the_circumstances_of_a_build_leave_in_a_wheel_is_named() {
+fn traces_of_the_build_environment_in_a_wheel_are_named() {
     let w = Workspace::of_package("path = \"pkg\"", "");
     let write = |name: &str, text: &str| {
         let path = w.root.join("pkg").join(name);

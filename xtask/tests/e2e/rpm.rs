@@ -33,7 +33,7 @@ fn image() -> String {
 }
 
 #[test]
-fn defect_07_the_dnf_branch_installs_asks_and_answers_where_curl_minimal_is() {
+fn defect_07_the_dnf_branch_works_with_curl_minimal() {
     let image = image();
     let dir = tempfile::tempdir().unwrap();
     let script = dir.path().join("dnf-branch.sh");
@@ -82,7 +82,7 @@ fn make(w: &Workspace, platform: &str) -> String {
 }
 
 #[test]
-fn a_base_image_is_made_by_dnf_of_signed_packages_for_its_platform() {
+fn dnf_builds_a_base_image_from_signed_packages() {
     let image = image();
     let builder = sh("docker", &["buildx", "inspect"]);
     let w = bootstrapped(&image, "key");

@@ -13,7 +13,7 @@ const NETRC: &str = "canary-netrc-77ab";
 const CERTIFICATE: &str = "canary-certificate-c0de";
 
 #[test]
-fn no_layer_no_log_and_no_metadata_holds_a_secret() {
+fn no_layer_log_or_metadata_contains_a_secret() {
     let w = Workspace::new(|toml| toml);
     let home = w.root.with_file_name("home");
     fs_err::create_dir_all(&home).unwrap();

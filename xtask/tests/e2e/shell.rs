@@ -7,7 +7,7 @@ fn images() -> String {
 }
 
 #[test]
-fn a_shell_has_what_the_build_has_and_leaves_nothing_behind() {
+fn a_shell_has_the_build_environment_and_leaves_no_image() {
     let w = Workspace::new(|toml| toml);
     let before = images();
     // The shell has the environment of the build, its tools and the source, and the build succeeds in it.
@@ -23,7 +23,7 @@ fn a_shell_has_what_the_build_has_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn after_a_failed_build_the_shell_stands_before_the_failed_step() {
+fn after_a_failed_build_the_shell_opens_before_the_failed_step() {
     let w = Workspace::of_package(
         "sdist = \"markupsafe==3.0.2\"\n\
          sha256 = \"ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0\"",
@@ -71,7 +71,7 @@ fn after_a_failed_smoke_test_the_shell_has_the_wheel() {
 }
 
 #[test]
-fn a_shell_that_has_no_interpreter_says_why_and_whose_choice_it_was() {
+fn a_shell_without_interpreter_names_the_setting() {
     // A package for this interpreter. The source is fetched in parallel, and must not be the failure.
     let w = Workspace::of_package(
         "sdist = \"markupsafe==3.0.2\"\n\

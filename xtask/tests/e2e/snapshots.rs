@@ -77,7 +77,7 @@ fn installed(image: &str, source: &str, settings: &[&str]) -> Result<String, Str
 }
 
 #[test]
-fn packages_of_a_day_and_of_a_version_are_installed() {
+fn packages_are_installed_from_a_snapshot_or_by_version() {
     let dir = tempfile::tempdir().unwrap();
     let top = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
     publish(&top.join("now/demo"), "1.0");

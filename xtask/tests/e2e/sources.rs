@@ -11,7 +11,7 @@ const CHECK: &str = "imports = [\"markupsafe._speedups\"]\n\
     calls = { \"markupsafe._speedups\" = [\"m._escape_inner('<') == '&lt;'\"] }";
 
 #[test]
-fn another_package_needs_nothing_but_another_wheels_toml() {
+fn another_package_needs_only_its_own_wheels_toml() {
     let w = Workspace::of_package(MARKUPSAFE, CHECK);
     w.run(&WHEELS, 0);
     let name = "MarkupSafe-3.0.2-cp311-cp311-manylinux_2_36_x86_64.whl";
@@ -43,7 +43,7 @@ fn the_source_archive_is_fetched_once_for_all_targets() {
 }
 
 #[test]
-fn a_source_archive_with_another_hash_is_refused_and_both_are_named() {
+fn a_source_archive_with_another_hash_is_rejected() {
     let wrong = "0".repeat(64);
     let right = "ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0";
     let w = Workspace::of_package(&MARKUPSAFE.replace(right, &wrong), CHECK);
@@ -52,7 +52,7 @@ fn a_source_archive_with_another_hash_is_refused_and_both_are_named() {
 }
 
 #[test]
-fn a_hash_of_another_version_is_refused() {
+fn a_hash_of_another_version_is_rejected() {
     let w = Workspace::of_package(MARKUPSAFE, CHECK);
     // The step runs again, so that the archive is in the cache. The next builds find it there by its hash.
     fetch_anew(&w);
@@ -68,7 +68,7 @@ fn a_hash_of_another_version_is_refused() {
 }
 
 #[test]
-fn nothing_of_an_archive_lands_outside_of_its_folder() {
+fn no_archive_writes_outside_of_its_folder() {
     run_in_debian_12("python3", include_str!("../fixtures/archives.sh"), &["sh"], &[]);
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn lay_out_package(root: &Utf8Path, answer: &str) {
 }
 
 #[test]
-fn a_package_in_the_repository_is_built_from_its_folder_and_again_when_it_changes() {
+fn a_package_in_the_repository_is_rebuilt_when_it_changes() {
     let check = "imports = [\"inplace\"]\ncalls = { inplace = [\"m.answer() in (42, 43)\"] }";
     let w = Workspace::of_package("path = \".\"", check);
     lay_out_package(&w.root, "42");

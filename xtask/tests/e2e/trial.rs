@@ -32,7 +32,7 @@ fn wheel(root: &Utf8Path, name: &str, module: &[u8]) -> Utf8PathBuf {
 }
 
 #[test]
-fn a_system_shows_which_predictions_are_right() {
+fn a_system_confirms_or_refutes_each_prediction() {
     let tools =
         Command::new("gcc").arg("--version").output().is_ok() && cfg!(target_arch = "x86_64");
     if !common::skip::unless_skipped(tools, "needs gcc on x86-64") {

@@ -182,7 +182,7 @@ fn sent(w: &Workspace, dir: &Utf8Path) -> Utf8PathBuf {
 }
 
 #[test]
-fn a_version_from_git_and_its_files_are_those_of_the_clone() {
+fn the_version_from_git_and_the_files_match_the_clone() {
     let w = lay_out(SETUPTOOLS_SCM);
     commit_another(&w.root);
     let dir = tempfile::tempdir().unwrap();
@@ -214,7 +214,7 @@ fn a_version_from_git_and_its_files_are_those_of_the_clone() {
 
 #[cfg(feature = "e2e-full")]
 #[test]
-fn every_backend_finds_version_commit_and_files_as_in_the_clone() {
+fn every_backend_finds_the_version_and_files_of_the_clone() {
     let dir = tempfile::tempdir().unwrap();
     let dir = Utf8Path::from_path(dir.path()).unwrap();
     let requirements =

@@ -23,7 +23,7 @@ fn is(text: &str, expected: impl Into<Value>) {
 }
 
 #[test]
-fn literals_are_those_of_the_reference() {
+fn literals_match_the_reference() {
     is("null", Value::Null);
     is("false", false);
     is("711 == 711.0", true);
@@ -57,7 +57,7 @@ fn values_are_compared_loosely() {
 }
 
 #[test]
-fn operators_return_an_operand_and_bind_as_the_reference_says() {
+fn operators_and_their_precedence_match_the_reference() {
     is(
         "github.ref == 'refs/heads/main' && 'value_for_main' || 'value_for_other'",
         "value_for_main",
@@ -73,7 +73,7 @@ fn operators_return_an_operand_and_bind_as_the_reference_says() {
 }
 
 #[test]
-fn functions_do_what_the_examples_of_the_reference_say() {
+fn functions_match_the_examples_of_the_reference() {
     is("contains('Hello world', 'llo')", true);
     is("contains(github.event.issue.labels, 'bug')", true);
     is("contains(github.event.issue.labels, 'bu')", false);
@@ -88,7 +88,7 @@ fn functions_do_what_the_examples_of_the_reference_say() {
 }
 
 #[test]
-fn what_is_unknown_is_an_error() {
+fn an_unknown_name_or_invalid_syntax_is_an_error() {
     for text in [
         "secrets.X",
         "github.reff",
@@ -112,7 +112,7 @@ fn what_is_unknown_is_an_error() {
 }
 
 #[test]
-fn a_template_keeps_the_type_of_one_expression_and_is_text_otherwise() {
+fn a_template_of_one_expression_keeps_its_type() {
     let of = |text: &str| interpolate(text, &scope()).unwrap();
     assert_eq!(of("${{ true }}"), json!(true));
     assert_eq!(of("x-${{ 1.50 }}-${{ null }}"), json!("x-1.5-"));
@@ -121,7 +121,7 @@ fn a_template_keeps_the_type_of_one_expression_and_is_text_otherwise() {
 }
 
 #[test]
-fn if_asks_for_success_unless_it_calls_a_status_function() {
+fn if_requires_success_unless_it_calls_a_status_function() {
     let of = |text: Option<&str>, success: bool| {
         let status = Some(Status { success, failure: !success, cancelled: false });
         let value = text.map(|text| json!(text));

@@ -36,7 +36,7 @@ fn workflow(jobs: &str) -> Result<Workflow, String> {
 }
 
 #[test]
-fn a_key_that_is_unknown_and_a_job_that_is_missing_are_errors() {
+fn an_unknown_key_and_a_missing_job_are_errors() {
     let job = |more: &str| {
         workflow(&format!("  a:\n    runs-on: x\n{more}    steps:\n      - run: true\n"))
     };
@@ -51,7 +51,7 @@ fn a_key_that_is_unknown_and_a_job_that_is_missing_are_errors() {
 }
 
 #[test]
-fn jobs_come_after_those_that_they_need() {
+fn jobs_run_after_the_jobs_that_they_need() {
     let job = |name: &str, needs: &str| {
         format!("  {name}:\n    runs-on: x\n    needs: [{needs}]\n    steps: []\n")
     };
@@ -61,7 +61,7 @@ fn jobs_come_after_those_that_they_need() {
 }
 
 #[test]
-fn the_filters_of_an_event_decide_whether_it_runs() {
+fn the_filters_of_an_event_select_workflows() {
     let workflow = workflow("  a:\n    runs-on: x\n    steps: []\n").unwrap();
     let push = |reference: &str, changed: &str| {
         Event::push(reference, "", &[changed.to_owned()]).triggers(&workflow).unwrap()
@@ -74,7 +74,7 @@ fn the_filters_of_an_event_decide_whether_it_runs() {
 }
 
 #[test]
-fn a_matrix_is_what_the_reference_makes_of_its_example() {
+fn a_matrix_expands_like_the_example_of_the_reference() {
     // GitHub's reference, "Expanding or adding matrix configurations".
     let matrix = json!({
         "animal": ["cat", "dog"],
@@ -102,7 +102,7 @@ fn a_matrix_is_what_the_reference_makes_of_its_example() {
 }
 
 #[test]
-fn an_artifact_has_its_name_once_and_loses_modes_hidden_files_and_empty_folders() {
+fn an_artifact_drops_modes_hidden_files_and_empty_folders() {
     let (_dir, root) = folder(&[("out/a/b", "1"), ("out/.hidden", "2"), ("one", "3")]);
     fs_err::create_dir(root.join("out/empty")).unwrap();
     fs_err::set_permissions(root.join("out/a/b"), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -133,7 +133,7 @@ fn an_artifact_has_its_name_once_and_loses_modes_hidden_files_and_empty_folders(
 }
 
 #[test]
-fn a_pull_request_reads_the_caches_of_the_default_branch_and_writes_its_own() {
+fn a_pull_request_cannot_write_caches_of_the_default_branch() {
     let (_dir, root) = folder(&[("bin/tool", "1")]);
     let caches = Caches::new(root.join("caches"));
     let main = Event::push("refs/heads/main", "", &[]);
@@ -166,7 +166,7 @@ fn a_pull_request_reads_the_caches_of_the_default_branch_and_writes_its_own() {
 }
 
 #[test]
-fn files_of_the_runner_have_values_of_one_line_and_of_several() {
+fn command_files_have_single_line_and_multiline_values() {
     let found = pairs("a=1=2\nb<<END\nx\ny\nEND\nc=<<\n").unwrap();
     let expected = [("a", "1=2"), ("b", "x\ny"), ("c", "<<")];
     assert_eq!(found, expected.map(|(a, b)| (a.to_owned(), b.to_owned())).into());
@@ -174,7 +174,7 @@ fn files_of_the_runner_have_values_of_one_line_and_of_several() {
 }
 
 #[test]
-fn a_hash_of_files_changes_with_the_files_that_its_patterns_choose() {
+fn hash_files_depends_only_on_the_selected_files() {
     let (_dir, root) = folder(&[("Cargo.lock", "1"), ("src/a/b.rs", "2"), ("README.md", "3")]);
     let hash =
         || hash_files(&root, &["Cargo.lock".to_owned(), "src/**\n!**/none".to_owned()]).unwrap();
@@ -196,7 +196,7 @@ fn a_hash_of_files_changes_with_the_files_that_its_patterns_choose() {
 }
 
 #[test]
-fn a_token_has_what_its_job_grants_and_a_fork_never_writes() {
+fn a_token_has_the_permissions_of_its_job_and_forks_only_read() {
     let text = "  a:\n    runs-on: x\n    permissions:\n      contents: write\n      id-token: write\n    \
                 steps: []\n";
     let workflow = workflow(text).unwrap();

@@ -88,7 +88,7 @@ impl Site {
 const WHEEL: &str = "demo-1.0-py3-none-any.whl";
 
 #[test]
-fn a_push_makes_the_pre_release_which_the_next_push_replaces_and_a_tag_publishes() {
+fn a_push_replaces_the_pre_release_and_a_tag_publishes() {
     let site = Site::new();
     let run = site.push();
     run.ends(&[("publish", Skipped)]);
@@ -136,7 +136,7 @@ fn a_push_makes_the_pre_release_which_the_next_push_replaces_and_a_tag_publishes
 }
 
 #[test]
-fn the_token_reaches_only_steps_of_the_job_that_releases_and_each_job_has_few_permissions() {
+fn only_collect_and_release_receive_the_token() {
     let site = Site::new();
     let run = site.push();
     let tag = site.tag("v1.0");
@@ -161,7 +161,7 @@ fn the_token_reaches_only_steps_of_the_job_that_releases_and_each_job_has_few_pe
 }
 
 #[test]
-fn a_failed_build_is_named_by_collect_keeps_its_logs_and_releases_nothing() {
+fn a_failed_build_keeps_its_logs_and_prevents_the_release() {
     let site = Site::new();
     site.fake.on("bake", "progress \"[wheel-builder 1/1] RUN x\" \"exit code: 1\"\nexit 1\n");
     let mut run = site.push();
@@ -194,7 +194,7 @@ esac
 "#;
 
 #[test]
-fn a_failed_build_of_a_wheel_that_no_release_needs_does_not_stop_the_release() {
+fn a_failed_optional_build_does_not_prevent_the_release() {
     let site = Site::new();
     site.fake.on("bake", ROCKY_FAILS);
     site.configure(&format!("{TOML}{ROCKY}"));
@@ -217,7 +217,7 @@ fn a_failed_build_of_a_wheel_that_no_release_needs_does_not_stop_the_release() {
 }
 
 #[test]
-fn a_missing_artifact_stops_the_release_until_its_job_runs_again() {
+fn a_missing_artifact_prevents_the_release_until_a_rerun() {
     let site = Site::new();
     let mut run = site.push();
     fs_err::remove_dir_all(site.hub.folder.join("releases/wheels-latest")).unwrap();
@@ -280,7 +280,7 @@ fn a_pull_request_and_a_fork_release_nothing() {
 }
 
 #[test]
-fn only_the_default_branch_version_tags_and_files_that_matter_start_a_run() {
+fn only_relevant_branches_tags_and_files_start_a_run() {
     let site = Site::new();
     let (sha, _) = site.hub.commit("change");
     let starts = |reference: &str, changed: &str| {
@@ -294,7 +294,7 @@ fn only_the_default_branch_version_tags_and_files_that_matter_start_a_run() {
 }
 
 #[test]
-fn a_workflow_with_what_the_runner_does_not_know_is_refused() {
+fn a_workflow_with_unsupported_syntax_is_rejected() {
     let site = Site::new();
     let path = site.hub.origin().join(".github/workflows/wheels-docker.yml");
     let text = fs_err::read_to_string(&path).unwrap();
