@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::link::{LoadedBy, Unresolved};
 use super::needs::needs_of;
+use super::unresolved::{LoadedBy, Unresolved};
 use crate::elf::{Binding, ElfFacts, ElfKind, Import};
 use crate::isa::{IsaFacts, Level};
 use crate::policy::{Arch, Policies, Requirements};

@@ -35,6 +35,7 @@ mod requirement;
 mod script_modules;
 mod search;
 mod settings;
+mod unresolved;
 mod variant;
 
 use camino::{Utf8Path, Utf8PathBuf};

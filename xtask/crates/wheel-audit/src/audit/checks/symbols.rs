@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{AuditContext, Check, Finding, Rule, Severity};
-use crate::audit::link::{Cause, Unresolved};
+use crate::audit::unresolved::{Cause, Unresolved};
 use crate::text::{listing, shown};
 
 const OF_INTERPRETER: Rule = Rule::warning(

@@ -11,7 +11,6 @@ mod scope;
 mod shadowed;
 
 pub(super) use host::Host;
-pub(super) use outcome::{Cause, LoadedBy, Unresolved};
 pub(super) use shadowed::Shadowed;
 
 use super::elf_file::Elf;

@@ -4,12 +4,13 @@ use std::{borrow::Cow, cell::Cell, collections::BTreeSet};
 
 use super::{
     host::{Host, is_python},
-    outcome::{Cause, LoadedBy, Outcome, Symbol},
+    outcome::Outcome,
     scope::{Scope, scopes},
     shadowed::Shadowed,
 };
 use crate::audit::elf_file::Elf;
 use crate::audit::loading::{Role, Roles};
+use crate::audit::unresolved::{Cause, LoadedBy, Symbol};
 use crate::elf::{Binding, ElfFacts, Import, VersionNeed, symbol_hash};
 use crate::policy::exports::{self, Export};
 use crate::policy::{Arch, Policies, SymbolVersion};

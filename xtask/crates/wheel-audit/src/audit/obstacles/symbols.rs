@@ -2,8 +2,8 @@
 
 use super::{AuditContext, Condition, Effect, Obstacle, Rule};
 use crate::audit::elf_file::Elf;
-use crate::audit::link::{Cause, LoadedBy, Unresolved};
 use crate::audit::preload::Preloads;
+use crate::audit::unresolved::{Cause, LoadedBy, Unresolved};
 use crate::policy::{SymbolVersion, exports};
 use crate::text::{listing, shown};
 
