@@ -151,14 +151,16 @@ fn the_ubuntu_wheel_is_skipped_only_without_its_archive() {
     let (w, keyring) = workspace_with_engine();
     let ran = ci(&w, &[]).code(0);
     assert!(result(&ran, "wheels ubuntu").starts_with("skipped: `mmdebstrap` is not installed"));
-    let says = |line: &str| {
+    let fails_with = |line: &str| {
         program(
             &w,
             "mmdebstrap",
             &format!("echo \"$*\" >\"$FAKE/mm\"; echo \"{line}\" >&2; exit 25"),
         );
     };
-    says("E: Failed to fetch http://mirror.example/InRelease  Could not resolve 'mirror.example'");
+    fails_with(
+        "E: Failed to fetch http://mirror.example/InRelease  Could not resolve 'mirror.example'",
+    );
     let ran = ci(&w, &[]).code(0);
     let expected = "skipped: Ubuntu's archive does not answer: E: Failed to fetch ";
     assert!(result(&ran, "wheels ubuntu").starts_with(expected), "{}", ran.stdout);
@@ -169,7 +171,9 @@ fn the_ubuntu_wheel_is_skipped_only_without_its_archive() {
     for word in words.into_iter().chain(["http://mirror.example/ubuntu"]) {
         assert!(called.split_whitespace().any(|it| it == word), "{word}: {called}");
     }
-    says("E: The repository 'http://mirror.example noble Release' does not have a Release file.");
+    fails_with(
+        "E: The repository 'http://mirror.example noble Release' does not have a Release file.",
+    );
     let ran = ci(&w, &[]).code(1);
     assert_eq!([result(&ran, "wheels ubuntu"), result(&ran, "end to end")], ["FAILED", "passed"]);
     assert!(ran.stderr.contains("does not have a Release file"), "{}", ran.stderr);
@@ -237,7 +241,7 @@ fn each_check_is_in_one_group_and_each_group_in_one_job() {
 /// a test that starts itself prints [`INNER`].
 fn silent_returns(source: &str) -> Vec<String> {
     // Functions that report what they skip.
-    const SAID: [&str; 7] = [
+    const REPORTING: [&str; 7] = [
         "unless_skipped(",
         "may_start_engines()",
         "Small::mount(",
@@ -258,8 +262,8 @@ fn silent_returns(source: &str) -> Vec<String> {
             });
             // The condition is the block around the return, or on the same line.
             let opening = lines[..at].iter().rposition(|line| line.ends_with('{')).unwrap_or(at);
-            let question = lines[opening.saturating_sub(2)..=at].concat();
-            if leaves && !SAID.iter().any(|word| question.contains(word)) {
+            let condition = lines[opening.saturating_sub(2)..=at].concat();
+            if leaves && !REPORTING.iter().any(|word| condition.contains(word)) {
                 silent.push((*line).to_owned());
             }
         }

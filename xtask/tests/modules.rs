@@ -116,7 +116,7 @@ fn pure_modules_import_no_module_with_effects() {
 }
 
 /// Names of the standard library or of a crate that exist only on some systems.
-const NOT_EVERYWHERE: [&str; 8] =
+const SYSTEM_SPECIFIC: [&str; 8] =
     ["os::unix", "os::linux", "os::fd", "os::windows", "rustix", "libc::", "nix::", "/proc/self"];
 
 /// Whether `word` begins in `code` at the start of a word.
@@ -130,7 +130,7 @@ fn only_sys_modules_call_functions_of_one_system() {
     assert!(has_word("use libc::c_int;", "libc::") && !has_word("check_glibc::run()", "libc::"));
     for (folder, name, code) in files() {
         if name != "sys" {
-            for word in NOT_EVERYWHERE {
+            for word in SYSTEM_SPECIFIC {
                 assert!(!has_word(&code, word), "{folder}/{name}.rs has `{word}`");
             }
         }

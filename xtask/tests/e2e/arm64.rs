@@ -39,7 +39,7 @@ fn lay_out(root: &camino::Utf8Path) {
 }
 
 /// Makes the wheels of `w` build again, because cached steps print nothing.
-fn build_anew(w: &Workspace) {
+fn force_build(w: &Workspace) {
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     w.replace("scripts/build.sh", |text| format!("{text}# {now}\n"));
 }
@@ -48,7 +48,7 @@ fn build_anew(w: &Workspace) {
 #[cfg_attr(target_arch = "aarch64", ignore = "nothing is emulated there")]
 fn autobahn_is_built_for_arm64_in_debian_12_and_runs_there() {
     let w = Workspace::new(|toml| toml);
-    build_anew(&w);
+    force_build(&w);
     let (stdout, stderr) = w.run(&["wheels", "debian:12", "linux/arm64", "--python", "cp311"], 0);
     assert!(stdout.contains("passed"), "{stdout}");
     // Debian 12's compiler has a patch that the cross compilers lack.
@@ -71,7 +71,7 @@ fn twofold() -> Workspace {
 }
 
 /// Builds the wheel of [`twofold`]; returns its bytes, and whether native programs compiled it.
-fn build_twofold(w: &Workspace, options: &[&str]) -> (Vec<u8>, bool) {
+fn build_and_detect_compiler(w: &Workspace, options: &[&str]) -> (Vec<u8>, bool) {
     let words = [&["wheels", "debian:13", "linux/arm64", "--force"], options].concat();
     let (_, stderr) = w.run(&words, 0);
     let name = "twofold-1.0-cp313-cp313-manylinux_2_41_aarch64.whl";
@@ -83,8 +83,8 @@ fn build_twofold(w: &Workspace, options: &[&str]) -> (Vec<u8>, bool) {
 #[cfg_attr(target_arch = "aarch64", ignore = "nothing is emulated there")]
 fn acceleration_changes_no_byte_of_a_wheel() {
     let w = twofold();
-    build_anew(&w);
-    let (accelerated, native) = build_twofold(&w, &[]);
+    force_build(&w);
+    let (accelerated, native) = build_and_detect_compiler(&w, &[]);
     assert!(native);
     // Emulate only this step, because installing Debian's compilers under emulation takes minutes.
     w.replace("scripts/build.sh", |text| {
@@ -92,7 +92,7 @@ fn acceleration_changes_no_byte_of_a_wheel() {
         assert_ne!(emulated, text);
         emulated
     });
-    let (emulated, native) = build_twofold(&w, &["--no-smoke"]);
+    let (emulated, native) = build_and_detect_compiler(&w, &["--no-smoke"]);
     assert!(!native);
     assert!(accelerated == emulated, "the wheel differs when it is compiled natively");
 }
@@ -102,9 +102,9 @@ fn acceleration_changes_no_byte_of_a_wheel() {
 #[cfg(feature = "e2e-full")]
 fn acceleration_changes_no_package_of_a_system() {
     let w = twofold();
-    build_anew(&w);
+    force_build(&w);
     let results = ["--accelerate", "--no-accelerate"].map(|switch| {
-        let (wheel, native) = build_twofold(&w, &[switch, "--no-smoke"]);
+        let (wheel, native) = build_and_detect_compiler(&w, &[switch, "--no-smoke"]);
         assert_eq!(native, switch == "--accelerate");
         (wheel, w.json("debian13-arm64/build-info.json")["packages"].clone())
     });

@@ -24,7 +24,7 @@ fn hashes(w: &Workspace) -> BTreeMap<String, String> {
 }
 
 /// A library that sets the clock of programs forward by more than a year.
-fn another_day(folder: &Utf8Path) -> String {
+fn clock_library(folder: &Utf8Path) -> String {
     let (source, library) = (repository().join("scripts/vary.c"), folder.join("day.so"));
     let args = [
         "-O1",
@@ -58,7 +58,7 @@ fn a_lock_of_one_machine_builds_the_same_bytes_on_another() {
     let host = second.host();
     let with = ["--locked", "--engine-host", &host, "--network", "host"];
     let mut command = clone.command(&[&["wheels"][..], &JOB, &with].concat());
-    command.env("LD_PRELOAD", another_day(clone.root.parent().unwrap()));
+    command.env("LD_PRELOAD", clock_library(clone.root.parent().unwrap()));
     ran(&command.output().unwrap(), 0);
 
     assert_eq!(hashes(&first).len(), 3, "the wheel and its two documents");

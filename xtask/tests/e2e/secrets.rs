@@ -49,16 +49,16 @@ fn no_layer_log_or_metadata_contains_a_secret() {
         }
     }
     for stage in ["wheel-builder", "smoke-env"] {
-        every_layer_is_clean(&w, stage);
+        assert_layers_are_clean(&w, stage);
     }
-    the_kept_base_image_is_clean(&w, &|command| {
+    assert_base_image_is_clean(&w, &|command| {
         command.env("PIP_TRUSTED_HOST", SETTING).env("NO_PROXY", SETTING);
         command.env("HOME", home.as_str()).env("SSL_CERT_FILE", bundle.as_str());
     });
 }
 
 /// Exports the same steps as an image: its layers, its configuration and its labels.
-fn the_kept_base_image_is_clean(w: &Workspace, inherit: &dyn Fn(&mut Command)) {
+fn assert_base_image_is_clean(w: &Workspace, inherit: &dyn Fn(&mut Command)) {
     let args = ["base-image", "build", "debian:12", "linux/amd64", "--python", "cp311", "--json"];
     let mut command = w.command(&args);
     inherit(&mut command);
@@ -102,7 +102,7 @@ fn holds(bytes: &[u8], word: &str) -> bool {
 }
 
 /// Exports the stage that the run left in the engine's cache, and reads every layer.
-fn every_layer_is_clean(w: &Workspace, stage: &str) {
+fn assert_layers_are_clean(w: &Workspace, stage: &str) {
     let log = fs_err::read_to_string(w.root.join("target/xtask/logs/debian12-amd64-cp311.log"));
     let log = log.unwrap();
     let target = if stage == "smoke-env" { "smoke" } else { "wheel-builder" };

@@ -19,7 +19,7 @@ fn another_package_needs_only_its_own_wheels_toml() {
 }
 
 /// Makes the fetch step run again.
-fn fetch_anew(w: &Workspace) {
+fn force_fetch(w: &Workspace) {
     w.replace("scripts/fetch-sdist.py", |text| format!("{text}# {}\n", w.root));
 }
 
@@ -31,7 +31,7 @@ fn the_source_archive_is_fetched_once_for_all_targets() {
         family = \"apt\"\nglibc = \"2.41\"\nplatforms = [\"linux/amd64\"]\n\
         bootstrap = { tool = \"mmdebstrap\", suite = \"trixie\" }\n";
     fs_err::write(w.root.join("wheels.toml"), format!("{toml}{again}")).unwrap();
-    fetch_anew(&w);
+    force_fetch(&w);
     w.run(&["wheels", "debian:12", "debian:13", "linux/amd64"], 0);
     let log =
         |name: &str| fs_err::read_to_string(w.root.join("target/xtask/logs").join(name)).unwrap();
@@ -55,7 +55,7 @@ fn a_source_archive_with_another_hash_is_rejected() {
 fn a_hash_of_another_version_is_rejected() {
     let w = Workspace::of_package(MARKUPSAFE, CHECK);
     // The step runs again, so that the archive is in the cache. The next builds find it there by its hash.
-    fetch_anew(&w);
+    force_fetch(&w);
     w.run(&WHEELS, 0);
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     for other in ["markupsafe==3.0.3", "markupunsafe==3.0.2"] {

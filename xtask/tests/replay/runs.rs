@@ -143,7 +143,7 @@ fn only_collect_and_release_receive_the_token() {
     for run in [&run, &tag] {
         for (name, record) in &run.jobs {
             for instance in &record.instances {
-                let with_token = instance.steps.iter().filter(|step| step.had_token);
+                let with_token = instance.steps.iter().filter(|step| step.received_token);
                 let with_token: Vec<_> = with_token.map(|step| step.title.as_str()).collect();
                 let is_expected = ["collect", "release"].contains(&name.as_str());
                 assert!(with_token.is_empty() || is_expected, "{name}: {with_token:?}");
@@ -156,7 +156,7 @@ fn only_collect_and_release_receive_the_token() {
                 );
             }
         }
-        assert_eq!(run.job("release").steps.iter().filter(|step| step.had_token).count(), 1);
+        assert_eq!(run.job("release").steps.iter().filter(|step| step.received_token).count(), 1);
     }
 }
 

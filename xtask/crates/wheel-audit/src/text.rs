@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 /// Maximum length of a printed name, in characters. Paths in real wheels have at most about 200.
-const MOST: usize = 400;
+const MAX_NAME: usize = 400;
 
 /// Formats a name with escaped control characters, but without escaped quotes. Truncates a long name before escaping,
 /// which can make it ten times as long.
@@ -24,7 +24,7 @@ struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.char_indices().nth(MOST).map(|(at, _)| at);
+        let end = self.0.char_indices().nth(MAX_NAME).map(|(at, _)| at);
         let start = end.and_then(|end| self.0.get(..end));
         for part in start.unwrap_or(self.0).split_inclusive(['\'', '"']) {
             let text = part.trim_end_matches(['\'', '"']);
@@ -59,8 +59,8 @@ mod tests {
     fn names_are_cut_before_they_are_escaped() {
         assert_eq!(shown("a\u{202e}b").to_string(), "a\\u{202e}b");
         assert_eq!(shown("a == 'b' \"\n").to_string(), "a == 'b' \"\\n");
-        assert_eq!(shown(&"é".repeat(MOST)).to_string(), "é".repeat(MOST));
+        assert_eq!(shown(&"é".repeat(MAX_NAME)).to_string(), "é".repeat(MAX_NAME));
         let long = shown(&"\u{1}".repeat(1 << 16)).to_string();
-        assert_eq!(long, format!("{}…", "\\u{1}".repeat(MOST)));
+        assert_eq!(long, format!("{}…", "\\u{1}".repeat(MAX_NAME)));
     }
 }

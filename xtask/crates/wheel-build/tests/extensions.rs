@@ -27,7 +27,7 @@ fn workspace(check: &str) -> Workspace {
 #[test]
 fn a_pure_wheel_of_an_extension_is_rejected_unless_allowed() {
     let w = workspace("");
-    w.run(&WHEELS).code(1).says(&["TAG103", "setup.py: ext_modules", "native = false"]);
+    w.run(&WHEELS).code(1).reports(&["TAG103", "setup.py: ext_modules", "native = false"]);
     assert!(w.dist().is_empty());
     let w = workspace("native = false");
     w.run(&WHEELS).code(0);
@@ -45,7 +45,7 @@ fn allowing_pure_wheels_repeats_the_audit_without_a_build() {
     assert_eq!(w.bakes("wheel-builder"), 1);
     // And the reverse: the audit of the wheel in `dist/` had other settings.
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
-    w.run(&WHEELS).code(1).says(&["TAG103"]);
+    w.run(&WHEELS).code(1).reports(&["TAG103"]);
 }
 
 /// The evidence that `scripts/extension_sources.py` finds in a source with these files.

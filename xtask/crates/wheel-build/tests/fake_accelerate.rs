@@ -112,7 +112,7 @@ fn both_images_are_pulled_and_a_refused_compiler_is_reported() {
         esac"#,
     );
     let words = ["wheels", "debian:12", "linux/arm64"];
-    w.run(&words).code(0).says(&["not accelerated: its compiler is another"]);
+    w.run(&words).code(0).reports(&["not accelerated: its compiler is another"]);
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
     for platform in ["linux/arm64", "linux/amd64"] {
         let pull = format!("pull --quiet --platform {platform} -- debian@{DIGEST}");
@@ -128,7 +128,7 @@ fn a_missing_native_image_disables_only_acceleration() {
     let refuse = "case $* in *linux/amd64*) echo 'no amd64 today' >&2; exit 1 ;; esac";
     w.on("pull", refuse);
     let words = ["wheels", "debian:12", "linux/arm64"];
-    w.run(&words).code(0).says(&["not accelerated: no base image", "no amd64 today"]);
+    w.run(&words).code(0).reports(&["not accelerated: no base image", "no amd64 today"]);
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
     assert!(!log.contains("ACCELERATE"), "{log}");
 }
@@ -142,5 +142,5 @@ fn a_family_without_cross_compilers_is_reported_on_request() {
     let stderr = w.run(&words).code(0).stderr;
     assert!(!stderr.contains("accelerated"), "{stderr}");
     let words = ["wheels", "debian:12", "linux/arm64", "--force", "--accelerate"];
-    w.run(&words).code(0).says(&["not accelerated: ", "family dnf"]);
+    w.run(&words).code(0).reports(&["not accelerated: ", "family dnf"]);
 }

@@ -10,7 +10,7 @@ const BUILD: [&str; 4] = ["base-image", "build", "debian:12", "linux/amd64"];
 const PUSH: [&str; 4] = ["base-image", "push", "debian:12", "linux/amd64"];
 
 /// An engine with `debian:12` that keeps each result as an image.
-const KEEPS: &str = r#"for arg; do last=$arg; done
+const KEEPING_ENGINE: &str = r#"for arg; do last=$arg; done
     case $last in
     xtask-base/*) [ -e "$FAKE/kept" ] && grep -qxF "$last" "$FAKE/kept" || { echo "Error: No such image" >&2; exit 1; }
         echo '{"Architecture":"amd64","Id":"sha256:9"}' ;;
@@ -25,7 +25,7 @@ const BAKES: &str = r#"case $target in
 
 fn workspace() -> Workspace {
     let w = Workspace::new();
-    w.on("image", KEEPS);
+    w.on("image", KEEPING_ENGINE);
     w.on(
         "bake",
         &format!(
@@ -55,7 +55,7 @@ fn a_base_image_is_built_once_and_replaces_its_stages() {
     let second = w.run(&BUILD).code(0);
     assert!(second.stdout.contains("unchanged"), "{}", second.stdout);
     assert_eq!(w.bakes("base-image"), 1);
-    w.run(&WHEELS).code(0).says(&["using the base image xtask-base/debian12-amd64:cp311-"]);
+    w.run(&WHEELS).code(0).reports(&["using the base image xtask-base/debian12-amd64:cp311-"]);
     for target in ["wheel-builder", "smoke"] {
         let calls = calls(&w);
         let call = calls.iter().find(|call| call.ends_with(target)).unwrap();
@@ -92,7 +92,7 @@ fn only_recipe_base_and_settings_change_the_base_image() {
     seen.push(reference());
     configure(&w, "[toolchain]\nrust = \"distro\"");
     seen.push(reference());
-    let other_base = KEEPS.replace("sha256:2", "sha256:3");
+    let other_base = KEEPING_ENGINE.replace("sha256:2", "sha256:3");
     w.on("image", &other_base);
     seen.push(reference());
     let different: std::collections::BTreeSet<_> = seen.iter().collect();
@@ -105,7 +105,7 @@ fn a_base_image_of_a_registry_is_used_by_its_digest() {
     configure(&w, "[base-image]\nrepository = \"127.0.0.1:5000/base\"");
     w.on("imagetools", r#"echo '{"digest":"sha256:7","manifests":[]}'"#);
     let ran = w.run(&WHEELS).code(0);
-    let ran = ran.says(&["using the base image 127.0.0.1:5000/base:debian12-amd64-cp311-"]);
+    let ran = ran.reports(&["using the base image 127.0.0.1:5000/base:debian12-amd64-cp311-"]);
     assert!(ran.stderr.contains("(sha256:7)"), "{}", ran.stderr);
     let call = calls(&w).into_iter().find(|call| call.ends_with("wheel-builder")).unwrap();
     let (_, image) =
@@ -120,7 +120,7 @@ fn a_registry_failure_is_reported_once_and_builds_continue() {
         configure(&w, "[base-image]\nrepository = \"127.0.0.1:5000/base\"");
         w.on("imagetools", &format!("echo 'ERROR: unexpected status: {answer}' >&2; exit 1"));
         let args = [&WHEELS[..], &["--python", "cp311,cp313", "--jobs", "1"]].concat();
-        let ran = w.run(&args).code(0).says(&["warning: ", "`127.0.0.1:5000/base`", answer]);
+        let ran = w.run(&args).code(0).reports(&["warning: ", "`127.0.0.1:5000/base`", answer]);
         assert_eq!(ran.stderr.matches("`127.0.0.1:5000/base`").count(), 1);
         let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
         // One request, tried three times, for all jobs.
@@ -129,7 +129,7 @@ fn a_registry_failure_is_reported_once_and_builds_continue() {
     let w = workspace();
     configure(&w, "[base-image]\nrepository = \"127.0.0.1:5000/base\"");
     w.on("imagetools", "echo 'ERROR: 127.0.0.1:5000/base:x: not found' >&2; exit 1");
-    w.run(&WHEELS).code(0).says(&["no base image `127.0.0.1:5000/base:debian12-amd64-cp311-"]);
+    w.run(&WHEELS).code(0).reports(&["no base image `127.0.0.1:5000/base:debian12-amd64-cp311-"]);
 }
 
 #[test]
@@ -143,13 +143,13 @@ fn a_failed_push_names_its_registry() {
         exit 1",
     );
     let words = ["`127.0.0.1:5000/base`", "429", "`docker login`"];
-    w.run(&to).code(2).says(&words);
+    w.run(&to).code(2).reports(&words);
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
-    w.run(&to).code(2).says(&["`127.0.0.1:5000/base`", "500 Internal", "`docker login`"]);
+    w.run(&to).code(2).reports(&["`127.0.0.1:5000/base`", "500 Internal", "`docker login`"]);
     assert_eq!(w.bakes("base-image"), 1, "only the first run reached the push");
-    w.run(&PUSH).code(2).says(&["base-image push", "--to registry.example"]);
+    w.run(&PUSH).code(2).reports(&["base-image push", "--to registry.example"]);
     let wrong = [&PUSH[..], &["--to", "base:latest"]].concat();
-    w.run(&wrong).code(2).says(&["`base:latest`", "registry.example/"]);
+    w.run(&wrong).code(2).reports(&["`base:latest`", "registry.example/"]);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_builder_without_the_engines_images_receives_a_layout() {
     let w = workspace();
     elsewhere(&w);
     let args = [&WHEELS[..], &["--builder", "far"]].concat();
-    w.run(&args).code(0).says(&["loading debian:12 "]);
+    w.run(&args).code(0).reports(&["loading debian:12 "]);
     for target in ["wheel-builder", "smoke"] {
         let calls = calls(&w);
         let call = calls.iter().find(|call| call.ends_with(target)).unwrap();
@@ -209,7 +209,7 @@ fn a_builder_without_the_engines_images_receives_a_layout() {
     assert_eq!(log.matches("save --output").count(), 1, "once for all: {log}");
     w.run(&[&BUILD[..], &["--builder", "far"]].concat())
         .code(2)
-        .says(&["cannot see", "base-image push"]);
+        .reports(&["cannot see", "base-image push"]);
 }
 
 #[test]
@@ -218,14 +218,14 @@ fn an_engine_that_cannot_export_a_layout_is_too_old() {
     elsewhere(&w);
     w.on("save", r#"echo '[]' >"$FAKE/manifest.json"; tar -C "$FAKE" -cf "$3" manifest.json"#);
     let args = [&WHEELS[..], &["--builder", "far"]].concat();
-    w.run(&args).code(2).says(&["OCI layout", "25.0"]);
+    w.run(&args).code(2).reports(&["OCI layout", "25.0"]);
 }
 
 #[test]
 fn a_base_image_that_does_not_start_differs_from_a_missing_one() {
     let w = workspace();
     let no_base = "case $* in *alpine*) exit 1 ;; esac; ";
-    w.on("image", &format!("{no_base}{KEEPS}"));
+    w.on("image", &format!("{no_base}{KEEPING_ENGINE}"));
     w.on("imagetools", "echo 'ERROR: dial tcp: no such host' >&2; exit 1");
     let command = ["base-image", "build", "linux/amd64", "alpine:3.22"];
     let ran = w.run(&[&command[..], &["--python", "cp311,cp312"]].concat()).code(2);
@@ -249,5 +249,5 @@ fn build_all_skips_base_images_of_foreign_platforms() {
     w.on("inspect", "echo 'Platforms: linux/amd64'");
     let ran = w.run(&["base-image", "build", "--all"]).code(1);
     assert!(ran.stdout.contains("xtask-base/debian12-amd64"), "{}", ran.stdout);
-    ran.says(&["cannot run linux/arm64"]);
+    ran.reports(&["cannot run linux/arm64"]);
 }

@@ -23,7 +23,9 @@ fn defect_03_each_job_reads_and_writes_its_own_scope() {
     let w = Workspace::new();
     configure(&w, "[cache]\nfrom = [\"r.example/cache\"]\nto = [\"type=local,dest=../cache\"]");
     let args = [&WHEELS[..], &["--python", "cp311,cp313"]].concat();
-    w.run(&args).code(0).says(&["cache from registry r.example/cache", "cache to local ../cache"]);
+    w.run(&args)
+        .code(0)
+        .reports(&["cache from registry r.example/cache", "cache to local ../cache"]);
     let calls = calls(&w);
     for python in ["cp311", "cp313"] {
         let scope = format!("debian12-amd64-{python}");
@@ -74,7 +76,7 @@ fn the_command_line_overrides_the_configured_caches() {
     let w = Workspace::new();
     configure(&w, "[cache]\nfrom = [\"r.example/cache\"]");
     let args = [&WHEELS[..], &["--cache-from", "other.example/c:v1"]].concat();
-    w.run(&args).code(0).says(&["cache from registry other.example/c:v1"]);
+    w.run(&args).code(0).reports(&["cache from registry other.example/c:v1"]);
     assert!(calls(&w).contains("ref=other.example/c:v1-debian12-amd64-cp311"));
     assert!(!calls(&w).contains("r.example/cache"));
     let none = Workspace::new();
@@ -97,7 +99,7 @@ fn only_the_first_interpreter_writes_the_shared_cache() {
 /// Reports a cache that cannot work before anything is built.
 #[track_caller]
 fn refused(w: &Workspace, switches: &[&str], words: &[&str]) {
-    let ran = w.run(&[&WHEELS[..], switches].concat()).code(2).says(words);
+    let ran = w.run(&[&WHEELS[..], switches].concat()).code(2).reports(words);
     assert!(ran.stderr.contains("hint: ") || !words.contains(&"hint"), "{}", ran.stderr);
     assert_eq!(w.bakes("wheel-builder"), 0);
 }
@@ -147,7 +149,7 @@ fn the_github_cache_requires_its_token() {
         Ran::of(command.output().unwrap())
     };
     // buildx would use the first version of the protocol for that URL.
-    command(false).code(2).says(&["ACTIONS_CACHE_SERVICE_V2 is not set"]);
+    command(false).code(2).reports(&["ACTIONS_CACHE_SERVICE_V2 is not set"]);
     let ran = command(true).code(0);
     assert!(!ran.stderr.contains("hunter2") && !calls(&w).contains("hunter2"));
     assert!(calls(&w).contains("cache-to=type=gha,scope=debian12-amd64-cp311,timeout=1m,mode=max"));
@@ -166,7 +168,7 @@ fn a_failing_cache_registry_is_reported_and_fails_no_wheel() {
         esac"#,
     );
     let args = [&WHEELS[..], &["--cache-from", "r.example/c", "--cache-to", "r.example/c"]];
-    w.run(&args.concat()).code(0).says(&[
+    w.run(&args.concat()).code(0).reports(&[
         "without this cache: importing cache manifest from r.example/c: 500",
         "without this cache: exporting cache to registry: 429 Too Many Requests",
     ]);
@@ -182,7 +184,7 @@ fn a_lost_cache_layer_is_rebuilt_but_a_failed_step_is_not() {
         case $target in smoke) smoke_passed ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
     );
     let from = [&WHEELS[..], &["--cache-from", "r.example/c"]].concat();
-    w.run(&from).code(0).says(&["without this cache", "blob sha256:1 not found"]);
+    w.run(&from).code(0).reports(&["without this cache", "blob sha256:1 not found"]);
     assert_eq!(w.bakes("wheel-builder"), 2);
     let failing = Workspace::new();
     failing.on(
@@ -217,7 +219,7 @@ fn a_platform_is_built_on_its_configured_engine() {
         case $target in smoke) smoke_passed ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
     );
     let args = ["wheels", "debian:12", "--engine-host", "linux/arm64=ssh://me@arm-box"];
-    w.run(&args).code(0).says(&["engine for linux/arm64: ssh://me@arm-box"]);
+    w.run(&args).code(0).reports(&["engine for linux/arm64: ssh://me@arm-box"]);
     let hosts = fs_err::read_to_string(w.fake.join("hosts")).unwrap();
     let at = |line: &str| hosts.lines().any(|l| l.starts_with(line));
     assert!(at("wheel-builder at ssh://me@arm-box: ") && at("smoke at ssh://me@arm-box: "));
@@ -232,9 +234,9 @@ fn an_unreachable_remote_engine_ends_the_run_with_its_error() {
     let w = Workspace::new();
     w.on("inspect", "echo 'ERROR: error during connect: ssh: no route to arm-box' >&2; exit 1");
     let args = [&WHEELS[..], &["--engine-host", "ssh://me@arm-box"]].concat();
-    w.run(&args).code(2).says(&["does not answer", "no route to arm-box"]);
+    w.run(&args).code(2).reports(&["does not answer", "no route to arm-box"]);
     let wrong = [&WHEELS[..], &["--engine-host", "ftp://x"]].concat();
-    w.run(&wrong).code(2).says(&["`ftp://x`", "ssh://user@host"]);
+    w.run(&wrong).code(2).reports(&["`ftp://x`", "ssh://user@host"]);
 }
 
 #[test]

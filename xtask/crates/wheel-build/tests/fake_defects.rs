@@ -18,7 +18,7 @@ fn defect_09_a_failed_smoke_test_keeps_the_wheel_out_of_dist() {
         *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
         esac"#,
     );
-    w.run(&WHEELS).code(1).says(&["smoke test of `demo-1.0-py3-none-any.whl`", "ImportError"]);
+    w.run(&WHEELS).code(1).reports(&["smoke test of `demo-1.0-py3-none-any.whl`", "ImportError"]);
     assert!(w.dist().is_empty(), "{:?}", w.dist());
     w.as_usual("bake");
     w.run(&WHEELS).code(0);
@@ -108,8 +108,8 @@ fn defect_21_no_command_changes_global_state() {
         let ran = w.run(command);
         assert_eq!(client_settings(&w), before, "{command:?}");
         let log = fs_err::read_to_string(w.fake.join("log")).unwrap_or_default();
-        let asks = !["doctor", "setup", "clean"].contains(&command[0]);
-        assert!(!asks || log.lines().count() > 1, "{command:?}: {log}{}", ran.stderr);
+        let uses_engine = !["doctor", "setup", "clean"].contains(&command[0]);
+        assert!(!uses_engine || log.lines().count() > 1, "{command:?}: {log}{}", ran.stderr);
         for call in log.lines() {
             let is_harmless = HARMLESS.iter().any(|start| {
                 call == *start

@@ -127,7 +127,7 @@ fn a_damaged_wheel_in_dist_is_restored_without_a_build() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     fs_err::write(w.root.join("dist/debian12-amd64/demo-1.0-py3-none-any.whl"), "x").unwrap();
-    w.run(&WHEELS).code(0).says(&["earlier run"]);
+    w.run(&WHEELS).code(0).reports(&["earlier run"]);
     assert_eq!(w.bakes("wheel-builder"), 1);
 }
 
@@ -161,7 +161,7 @@ fn a_changed_libc_in_the_configuration_rejects_the_wheel() {
     w.run(&WHEELS).code(0);
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     fs_err::write(w.root.join("wheels.toml"), toml.replace("2.36", "2.28")).unwrap();
-    w.run(&WHEELS).code(1).says(&["`libc`", "glibc 2.28", "glibc 2.36"]);
+    w.run(&WHEELS).code(1).reports(&["`libc`", "glibc 2.28", "glibc 2.36"]);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_target_without_a_base_image_does_not_stop_the_others() {
     );
     w.on("imagetools", "echo 'ERROR: no such host' >&2; exit 1");
     let args = ["wheels", "none:1", "debian:12", "linux/amd64", "--jobs", "1"];
-    let ran = w.run(&args).code(1).says(&["no base image for `none:1`"]);
+    let ran = w.run(&args).code(1).reports(&["no base image for `none:1`"]);
     assert!(ran.stdout.contains("1 of 2 wheels"), "{}", ran.stdout);
     let log = fs_err::read_to_string(w.root.join("target/xtask/logs/none-amd64-cp311.log"));
     let log = log.unwrap();
@@ -210,8 +210,12 @@ fn defect_02_a_failed_interpreter_is_named_and_fails_the_run() {
         esac"#,
     );
     let ran = w.run(&[&WHEELS[..], &["--python", "cp311,cp313"]].concat()).code(1);
-    let ran =
-        ran.says(&["cp313", "no provider has cp313", "step `[interpreter] RUN x` failed", "log: "]);
+    let ran = ran.reports(&[
+        "cp313",
+        "no provider has cp313",
+        "step `[interpreter] RUN x` failed",
+        "log: ",
+    ]);
     assert!(ran.stdout.contains("1 of 2 wheels"), "{}", ran.stdout);
     assert!(w.dist().contains(&"debian12-amd64/demo-1.0-py3-none-any.whl".to_owned()));
 }
@@ -222,7 +226,11 @@ fn a_wheel_without_the_requested_extension_is_rejected() {
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let toml = toml.replace("[[target]]", "[check]\nnative = true\n[[target]]");
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
-    w.run(&WHEELS).code(1).says(&["the audit", "`demo-1.0-py3-none-any.whl`", "`native = true`"]);
+    w.run(&WHEELS).code(1).reports(&[
+        "the audit",
+        "`demo-1.0-py3-none-any.whl`",
+        "`native = true`",
+    ]);
     assert!(w.dist().is_empty());
 }
 
@@ -230,10 +238,10 @@ fn a_wheel_without_the_requested_extension_is_rejected() {
 fn a_build_must_leave_exactly_one_wheel() {
     let w = Workspace::new();
     fs_err::remove_file(w.fake.join("export/demo-1.0-py3-none-any.whl")).unwrap();
-    w.run(&WHEELS).code(1).says(&["no wheel for cp311", "nothing"]);
+    w.run(&WHEELS).code(1).reports(&["no wheel for cp311", "nothing"]);
     w.export(&pure_wheel("demo-1.0-py3-none-any.whl"));
     w.export(&pure_wheel("demo-2.0-py3-none-any.whl"));
-    w.run(&[&WHEELS[..], &["--force"]].concat()).code(1).says(&[
+    w.run(&[&WHEELS[..], &["--force"]].concat()).code(1).reports(&[
         "2 wheels",
         "demo-1.0-py3",
         "demo-2.0-py3",
@@ -245,7 +253,7 @@ fn a_target_whose_image_has_another_libc_is_rejected() {
     let w = Workspace::new();
     let info = BUILD_INFO.replace("2.36", "2.31");
     fs_err::write(w.fake.join("export/build-info.json"), info).unwrap();
-    w.run(&WHEELS).code(1).says(&["`libc`", "glibc 2.36", "glibc 2.31"]);
+    w.run(&WHEELS).code(1).reports(&["`libc`", "glibc 2.36", "glibc 2.31"]);
 }
 
 #[test]
@@ -255,14 +263,14 @@ fn text_that_a_package_prints_fails_only_its_job() {
         "bake",
         r#"say "[x]" "cc: fatal error: No space left on device"; progress "[x]" "exit code: 1"; exit 1"#,
     );
-    w.run(&WHEELS).code(1).says(&["/var/tmp"]);
+    w.run(&WHEELS).code(1).reports(&["/var/tmp"]);
 }
 
 #[test]
 fn a_full_disk_of_the_engine_is_reported() {
     let w = Workspace::new();
     w.on("bake", r#"progress "[x]" "failed to copy: write /x: no space left on device"; exit 1"#);
-    w.run(&WHEELS).code(2).says(&["the engine's disk", "docker buildx prune"]);
+    w.run(&WHEELS).code(2).reports(&["the engine's disk", "docker buildx prune"]);
 }
 
 #[test]
@@ -273,7 +281,7 @@ fn an_engine_that_stops_during_a_run_is_reported() {
         "echo 'ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading \
          from server: EOF' >&2; exit 1",
     );
-    w.run(&WHEELS).code(2).says(&["the container engine does not answer", "cargo xtask setup"]);
+    w.run(&WHEELS).code(2).reports(&["the container engine does not answer", "cargo xtask setup"]);
 }
 
 #[test]
@@ -288,7 +296,7 @@ fn a_missing_pinned_digest_prevents_the_build() {
     fs_err::write(w.root.join("wheels.toml"), toml + &pin).unwrap();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     w.on("imagetools", "echo \"ERROR: docker.io/library/debian@sha256:0: not found\" >&2; exit 1");
-    w.run(&WHEELS).code(2).says(&["`debian:12`", "pinned digest", "correct `digest."]);
+    w.run(&WHEELS).code(2).reports(&["`debian:12`", "pinned digest", "correct `digest."]);
     assert_eq!(w.bakes("wheel-builder"), 0);
 }
 
@@ -300,7 +308,7 @@ fn packages_skipped_for_an_unknown_family_are_reported() {
     fs_err::write(w.root.join("wheels.toml"), toml.replace("[build]\n", packages)).unwrap();
     w.run(&["wheels", "my-own:1", "linux/amd64"])
         .code(0)
-        .says(&["`[build] system_packages`", "family of `my-own:1`"]);
+        .reports(&["`[build] system_packages`", "family of `my-own:1`"]);
     let listed = w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
     assert!(!listed.stderr.contains("system_packages"), "{}", listed.stderr);
 }
@@ -310,7 +318,7 @@ fn every_source_of_a_base_image_is_reported_with_its_reason() {
     let w = Workspace::new();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
-    w.run(&WHEELS).code(2).says(&[
+    w.run(&WHEELS).code(2).reports(&[
         "registry: unexpected status: 500 Internal Server Error",
         "bootstrap: wheels.toml",
     ]);
@@ -322,7 +330,7 @@ fn defect_11_an_unsupported_platform_fails_before_the_build() {
     w.on("inspect", "echo 'Platforms: linux/amd64, linux/386'");
     w.run(&["wheels", "debian:12", "linux/arm64"])
         .code(2)
-        .says(&["cannot run linux/arm64", "hint: `cargo xtask"]);
+        .reports(&["cannot run linux/arm64", "hint: `cargo xtask"]);
     assert_eq!(w.bakes("wheel-builder"), 0);
 }
 
@@ -395,7 +403,7 @@ fn a_second_run_reports_the_holder_of_dist() {
     let mut first = w.command(&WHEELS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for_file(&w.fake.join("pid"));
     let holder = format!("process {}: cargo xtask wheels debian:12 linux/amd64", first.id());
-    w.run(&[&WHEELS[..], &["--no-wait"]].concat()).code(2).says(&[&holder]);
+    w.run(&[&WHEELS[..], &["--no-wait"]].concat()).code(2).reports(&[&holder]);
     signal("INT", &first.id().to_string());
     first.wait().unwrap();
 }
@@ -453,7 +461,7 @@ fn the_number_of_jobs_is_at_least_one() {
     for number in ["0", "x", "-1"] {
         let option = format!("--jobs={number}");
         let args = [&WHEELS[..], &[option.as_str()]].concat();
-        w.run(&args).code(2).says(&["--jobs", number]);
+        w.run(&args).code(2).reports(&["--jobs", number]);
     }
 }
 

@@ -81,7 +81,7 @@ fn a_rate_limited_registry_is_reported_with_its_answer() {
         );
         w.run(&WHEELS)
             .code(2)
-            .says(&[&format!("registry: unexpected status from HEAD request: {answer}")]);
+            .reports(&[&format!("registry: unexpected status from HEAD request: {answer}")]);
         assert_eq!(w.bakes("wheel-builder"), 0);
     }
 }
@@ -99,7 +99,7 @@ fn a_killed_engine_does_not_remove_existing_wheels() {
              echo 'ERROR: error reading from server: EOF' >&2; exit 1 ;; esac; {export}"
         ),
     );
-    let ran = w.run(&both).code(2).says(&["the container engine does not answer"]);
+    let ran = w.run(&both).code(2).reports(&["the container engine does not answer"]);
     assert!(ran.stdout.contains("1 of 2 wheels"), "{}", ran.stdout);
     w.as_usual("bake");
     let ran = w.run(&both).code(0);
@@ -119,8 +119,10 @@ fn a_second_run_waits_for_the_first_and_uses_its_wheels() {
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    let ran =
-        w.run(&WHEELS).code(0).says(&[&format!("waiting for another run (process {}", first.id())]);
+    let ran = w
+        .run(&WHEELS)
+        .code(0)
+        .reports(&[&format!("waiting for another run (process {}", first.id())]);
     assert!(ran.stdout.contains("unchanged"), "{}", ran.stdout);
     assert!(first.wait_with_output().unwrap().status.success());
     assert_eq!(w.bakes("wheel-builder"), 1);
@@ -137,10 +139,10 @@ fn a_replaced_build_file_is_reported_and_causes_a_build() {
     }
     assert!(w.run(&WHEELS).code(0).stdout.contains("unchanged"));
     w.replace("scripts/build.sh", "true\n");
-    let ran = w.run(&WHEELS).code(0).says(&["xtask/assets/scripts/build.sh"]);
+    let ran = w.run(&WHEELS).code(0).reports(&["xtask/assets/scripts/build.sh"]);
     assert!(ran.stdout.contains("built"), "{}", ran.stdout);
     w.replace("scripts/biuld.sh", "true\n");
-    w.run(&WHEELS).code(2).says(&["scripts/biuld.sh", "`scripts/build.sh`"]);
+    w.run(&WHEELS).code(2).reports(&["scripts/biuld.sh", "`scripts/build.sh`"]);
 }
 
 #[test]
@@ -151,7 +153,7 @@ fn a_kept_wheel_of_an_earlier_build_is_reported() {
     w.replace("scripts/build.sh", "false\n");
     w.on("bake", "say \"[wheel-builder 1/1] RUN sh\" 'error: no'; exit 1");
     let ran = w.run(&WHEELS).code(1);
-    ran.says(&["debian12-amd64/demo-1.0-py3-none-any.whl is still "]);
+    ran.reports(&["debian12-amd64/demo-1.0-py3-none-any.whl is still "]);
     assert_eq!(w.dist(), before, "nothing is lost");
 }
 

@@ -9,7 +9,7 @@ use common::{Ran, Workspace};
 const WHEELS: [&str; 4] = ["wheels", "debian:12", "linux/amd64", "--json"];
 
 /// A build without a wheel until `$1` is among its requirements.
-const ASKS: &str = r#"mkdir -p "$dest"; case $target in
+const EXTRA_REQUIREMENT: &str = r#"mkdir -p "$dest"; case $target in
 smoke) smoke_passed ;;
 *) cp "$FAKE"/export/* "$dest/"
    case "$*" in *EXTRA_REQUIRES=ninja*) ;; *) rm "$dest"/*.whl; echo ninja >"$dest/extra-requires.txt" ;; esac ;;
@@ -38,7 +38,7 @@ fn values(w: &Workspace, name: &str) -> Vec<String> {
 #[test]
 fn extra_requirements_of_the_backend_are_fetched_once() {
     let w = Workspace::new();
-    w.on("bake", ASKS);
+    w.on("bake", EXTRA_REQUIREMENT);
     run(&w, &[], 0);
     assert_eq!(
         (w.bakes("wheel-builder"), values(&w, "EXTRA_REQUIRES")),
@@ -51,7 +51,7 @@ fn extra_requirements_of_the_backend_are_fetched_once() {
 #[test]
 fn a_backend_that_repeats_its_requirements_fails_the_build() {
     let w = Workspace::new();
-    w.on("bake", &ASKS.replace("*EXTRA_REQUIRES=ninja*", "*never*"));
+    w.on("bake", &EXTRA_REQUIREMENT.replace("*EXTRA_REQUIRES=ninja*", "*never*"));
     let report = run(&w, &[], 1);
     assert_eq!(
         (w.bakes("wheel-builder"), report["jobs"][0]["outcome"].as_str()),
@@ -59,7 +59,7 @@ fn a_backend_that_repeats_its_requirements_fails_the_build() {
     );
     // An option of the installer is not a requirement.
     let w = Workspace::new();
-    w.on("bake", &ASKS.replace("echo ninja", "echo --index-url=https://evil.example"));
+    w.on("bake", &EXTRA_REQUIREMENT.replace("echo ninja", "echo --index-url=https://evil.example"));
     run(&w, &[], 1);
     assert_eq!(w.bakes("wheel-builder"), 1);
 }

@@ -48,7 +48,7 @@ fn severity(w: &Workspace, code: &str) -> Option<String> {
 fn a_file_missing_from_our_wheel_is_a_warning() {
     let w = checked("like = \"index\"\n");
     index_has(&w, "demo-0.9-py3-none-any.whl");
-    let ran = w.run(&WHEELS).code(0).says(&["SET104", "demo/table.txt"]);
+    let ran = w.run(&WHEELS).code(0).reports(&["SET104", "demo/table.txt"]);
     assert!(ran.stdout.contains("1 warning"), "{}", ran.stdout);
     assert_eq!(severity(&w, "SET104").as_deref(), Some("warning"));
     assert_eq!(audit(&w)["compared_with"], "demo-0.9-py3-none-any.whl");
@@ -69,7 +69,7 @@ fn overrides_change_the_severity_and_accept_a_path() {
         "[[check.override]]\ncode = \"SET104\"\nseverity = \"error\"\nreason = \"complete\"\n";
     let w = checked(&format!("like = \"index\"\n{error}"));
     index_has(&w, NAME);
-    w.run(&WHEELS).code(1).says(&["SET104", "demo/table.txt"]);
+    w.run(&WHEELS).code(1).reports(&["SET104", "demo/table.txt"]);
     assert!(w.dist().is_empty(), "{:?}", w.dist());
     let accepted = "[[check.override]]\ncode = \"SET104\"\npath = \"demo/*.txt\"\n\
         severity = \"ignored\"\nreason = \"made elsewhere\"\n";
@@ -83,7 +83,7 @@ fn overrides_change_the_severity_and_accept_a_path() {
 #[test]
 fn a_missing_published_wheel_is_noted_but_an_index_error_fails() {
     let w = checked("like = \"index\"\n");
-    w.run(&WHEELS).code(0).says(&["not compared", "cp311", "debian:12"]);
+    w.run(&WHEELS).code(0).reports(&["not compared", "cp311", "debian:12"]);
     assert_eq!(severity(&w, "SET112").as_deref(), Some("note"));
     assert!(audit(&w).get("compared_with").is_none());
     let w = checked("like = \"index\"\n");
@@ -95,7 +95,7 @@ fn a_missing_published_wheel_is_noted_but_an_index_error_fails() {
         *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
         esac"#,
     );
-    w.run(&WHEELS).says(&["published wheel", "the index does not answer"]).code(1);
+    w.run(&WHEELS).reports(&["published wheel", "the index does not answer"]).code(1);
     assert!(w.dist().is_empty(), "{:?}", w.dist());
 }
 
@@ -118,10 +118,10 @@ fn an_invalid_answer_of_the_index_fails_the_job() {
 #[test]
 fn a_folder_of_published_wheels_is_compared_and_in_the_key() {
     let w = checked("like = \"published\"\n");
-    w.run(&WHEELS).code(2).says(&["like = \"published\"", "hint: "]);
+    w.run(&WHEELS).code(2).reports(&["like = \"published\"", "hint: "]);
     published(&w.root.join("published"), "demo-0.8-py3-none-any.whl");
     published(&w.root.join("published"), "demo-2.0-cp313-cp313-manylinux_2_17_x86_64.whl");
-    w.run(&WHEELS).code(0).says(&["SET104"]);
+    w.run(&WHEELS).code(0).reports(&["SET104"]);
     assert_eq!(audit(&w)["compared_with"], "demo-0.8-py3-none-any.whl");
     published(&w.root.join("published"), "demo-0.9-py3-none-any.whl");
     w.run(&WHEELS).code(0);
@@ -148,5 +148,5 @@ fn a_skipped_entry_point_is_a_warning() {
         *) cp "$FAKE"/export/* "$dest/" ;;
         esac"#,
     );
-    w.run(&WHEELS).code(0).says(&["warning: entry point `run = demo:main`", "no click"]);
+    w.run(&WHEELS).code(0).reports(&["warning: entry point `run = demo:main`", "no click"]);
 }

@@ -99,7 +99,7 @@ fn wheels_get_the_locked_versions_and_differences_are_reported() {
     assert_eq!(outcome(&w, &LOCKED), ["unchanged"]);
     gcc(&w, "12.2.0-14+deb12u1");
     let ran = w.run(&[&WHEELS[..], &["--force"]].concat()).code(0);
-    ran.says(&["gcc-12 12.2.0-14 → 12.2.0-14+deb12u1"]);
+    ran.reports(&["gcc-12 12.2.0-14 → 12.2.0-14+deb12u1"]);
     // The wheel in dist/ differs from the lock: with `--locked`, it is built again.
     assert_eq!(outcome(&w, &WHEELS), ["unchanged"]);
     w.run(&LOCKED).code(1);
@@ -185,7 +185,7 @@ fn locked_fails_before_the_compile_if_an_input_differs() {
     w.run(&LOCK).code(0);
     let built = w.bakes("wheel-builder");
     gcc(&w, "12.2.0-14+deb12u1");
-    w.run(&LOCKED).code(1).says(&["gcc-12 12.2.0-14 → 12.2.0-14+deb12u1", "cargo xtask lock"]);
+    w.run(&LOCKED).code(1).reports(&["gcc-12 12.2.0-14 → 12.2.0-14+deb12u1", "cargo xtask lock"]);
     assert_eq!((w.bakes("build-info"), w.bakes("wheel-builder")), (1, built));
     assert_eq!(w.dist(), Vec::<String>::new());
 }
@@ -196,21 +196,21 @@ fn locked_fails_after_the_build_if_only_it_shows_a_difference() {
     w.run(&LOCK).code(0);
     let text = lock(&w).replace("setuptools==80.9.0", "setuptools==80.8.0");
     fs_err::write(w.root.join("wheels.lock"), text).unwrap();
-    w.run(&LOCKED).code(1).says(&["setuptools 80.8.0 → 80.9.0"]);
+    w.run(&LOCKED).code(1).reports(&["setuptools 80.8.0 → 80.9.0"]);
     assert_eq!(w.dist(), Vec::<String>::new());
 }
 
 #[test]
 fn locked_requires_a_readable_lock_of_every_job() {
     let w = workspace();
-    let refused = |ran: Ran| ran.code(2).says(&["cargo xtask lock"]);
+    let refused = |ran: Ran| ran.code(2).reports(&["cargo xtask lock"]);
     refused(w.run(&LOCKED));
     w.run(&LOCK).code(0);
     refused(w.run(&[&LOCKED[..], &["--python", "cp311,cp312"]].concat()))
-        .says(&["debian12-amd64 cp312"]);
+        .reports(&["debian12-amd64 cp312"]);
     w.run(&[&WHEELS[..], &["--python", "cp312"]].concat())
         .code(0)
-        .says(&["no entry for debian12-amd64 cp312"]);
+        .reports(&["no entry for debian12-amd64 cp312"]);
     for text in ["", "version = 2\n", "version = 1\n[[target]]\n", "\0"] {
         fs_err::write(w.root.join("wheels.lock"), text).unwrap();
         refused(w.run(&LOCKED));
@@ -299,7 +299,7 @@ fn a_snapshot_reaches_the_build_and_the_lock() {
     );
     assert!(lock(&w).contains("snapshot = \"2026-11-01\""));
     edit(&w, "2026-11-01", "2026-11-02");
-    w.run(&LOCKED).code(1).says(&["snapshot 2026-11-01 → 2026-11-02"]);
+    w.run(&LOCKED).code(1).reports(&["snapshot 2026-11-01 → 2026-11-02"]);
     edit(&w, "snapshot = \"2026-11-02\"\n", "");
     w.run(&WHEELS).code(2);
 }

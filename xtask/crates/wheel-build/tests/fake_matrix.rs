@@ -90,11 +90,13 @@ fn fail_fast_stops_running_jobs_and_starts_no_other() {
     assert!(started.elapsed().as_secs() < 30, "the running job was waited for");
     let pid = fs_err::read_to_string(w.fake.join("pid")).unwrap();
     assert!(!camino::Utf8Path::new("/proc").join(pid.trim()).exists(), "the client is still there");
-    let ran = ran.says(&["debian13 linux/amd64 cp311: stopped: an earlier failure"]);
+    let ran = ran.reports(&["debian13 linux/amd64 cp311: stopped: an earlier failure"]);
     let last = ran.stderr.rsplit("\nerror: ").next().unwrap();
     assert!(last.contains("debian12 linux/amd64 cp311") && last.contains("boom"), "{}", ran.stderr);
     w.on("bake", r#"say "[x] RUN y" "boom"; progress "[x] RUN y" "exit code: 1"; exit 1"#);
-    w.run(&[&args[..], &["1"]].concat()).code(1).says(&["linux/amd64 cp311: not started", "boom"]);
+    w.run(&[&args[..], &["1"]].concat())
+        .code(1)
+        .reports(&["linux/amd64 cp311: not started", "boom"]);
 }
 
 #[test]
@@ -103,11 +105,11 @@ fn all_builds_runnable_platforms_and_names_the_others() {
     w.on("inspect", "echo 'Platforms: linux/amd64, linux/386'");
     let ran = w.run(&["wheels", "--all"]).code(1);
     assert!(ran.stdout.contains("2 of 3 wheels"), "{}", ran.stdout);
-    let ran = ran.says(&["debian13 linux/arm64 cp311: ", "binfmt install arm64"]);
+    let ran = ran.reports(&["debian13 linux/arm64 cp311: ", "binfmt install arm64"]);
     assert_eq!(ran.stderr.matches("\nerror: ").count(), 1, "{}", ran.stderr);
     // A named platform is rejected before anything begins.
     let ran = w.run(&["wheels", "debian:13", "--force"]).code(2);
-    ran.says(&["cannot run linux/arm64", "binfmt install arm64", "name only `linux/amd64`"]);
+    ran.reports(&["cannot run linux/arm64", "binfmt install arm64", "name only `linux/amd64`"]);
     // An existing wheel requires no emulator.
     w.run(&["wheels", "debian:13", "linux/amd64"]).code(0);
 }

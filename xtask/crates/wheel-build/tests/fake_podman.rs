@@ -74,7 +74,7 @@ fn builds(w: &Workspace) -> Vec<String> {
 #[test]
 fn podman_builds_the_wheel_without_docker() {
     let w = workspace(false);
-    let ran = run(&w, &[]).code(0).says(&["engine: podman"]);
+    let ran = run(&w, &[]).code(0).reports(&["engine: podman"]);
     assert!(ran.stdout.contains("1 of 1 wheels"), "{}", ran.stdout);
     let builds = builds(&w);
     assert_eq!(builds.len(), 2, "the build and the smoke test: {builds:?}");
@@ -106,21 +106,22 @@ fn options_that_podman_lacks_fail_before_the_build() {
         (["--builder", "b"], "`--builder`"),
         (["--engine-host", "ssh://me@box"], "`CONTAINER_HOST`"),
     ] {
-        run(&w, &switches).code(2).says(&["podman", word]);
+        run(&w, &switches).code(2).reports(&["podman", word]);
     }
     assert!(builds(&w).is_empty());
     let old = PODMAN.replace("4.3.1", "3.0.1");
     fs_err::write(w.fake.with_file_name("bin/podman"), old).unwrap();
-    run(&w, &[]).code(2).says(&["podman 3.0.1", "4.2.0"]);
+    run(&w, &[]).code(2).reports(&["podman 3.0.1", "4.2.0"]);
 }
 
 #[test]
 fn podman_reports_a_failed_step_like_docker() {
     let w = workspace(false);
     fs_err::write(w.fake.join("fail"), "").unwrap();
-    run(&w, &[])
-        .code(1)
-        .says(&["step `[2/3] RUN sh /xtask/build.sh` failed: exit status 1", "cc: no such file"]);
+    run(&w, &[]).code(1).reports(&[
+        "step `[2/3] RUN sh /xtask/build.sh` failed: exit status 1",
+        "cc: no such file",
+    ]);
 }
 
 #[test]
@@ -128,5 +129,5 @@ fn a_missing_podman_is_reported_with_a_hint() {
     let w = workspace(true);
     fs_err::remove_file(w.fake.with_file_name("bin").join("podman")).unwrap();
     let ran = run(&w, &["--engine", "podman"]).code(2);
-    ran.says(&["`podman` is not installed", "hint: install podman"]);
+    ran.reports(&["`podman` is not installed", "hint: install podman"]);
 }

@@ -116,7 +116,7 @@ fn changed_repair_settings_repeat_only_the_repair() {
 #[test]
 fn with_repair_off_the_wheel_is_rejected_with_the_key() {
     let w = workspace("[repair]\nmode = \"off\"\n");
-    w.run(&WHEELS).code(1).says(&["ELF006", "[repair]"]);
+    w.run(&WHEELS).code(1).reports(&["ELF006", "[repair]"]);
     assert_eq!(w.bakes(" repair"), 0);
 }
 
@@ -134,9 +134,9 @@ fn a_self_contained_wheel_is_repaired_only_by_always() {
 fn a_repair_without_the_library_or_a_wheel_is_rejected() {
     let w = workspace("");
     fs_err::copy(w.fake.join("export").join(NAME), w.fake.join("repaired").join(NAME)).unwrap();
-    w.run(&WHEELS).code(1).says(&["ELF006"]);
+    w.run(&WHEELS).code(1).reports(&["ELF006"]);
     assert!(w.dist().is_empty(), "{:?}", w.dist());
     let w = workspace("");
     fs_err::remove_file(w.fake.join("repaired").join(NAME)).unwrap();
-    w.run(&WHEELS).code(1).says(&[NAME]);
+    w.run(&WHEELS).code(1).reports(&[NAME]);
 }

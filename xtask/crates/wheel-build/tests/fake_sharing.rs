@@ -207,7 +207,7 @@ fn different_build_settings_cause_another_build() {
     assert_eq!((by, calls(&w)), (vec!["-", "-", "cp311"], (2, 3)));
     fs_err::write(w.fake.join("cp313.whl"), bytes(ABI3, "# other")).unwrap();
     let args = ["wheels", "debian:12", "linux/amd64", "--python", "cp311,cp313", "--jobs", "1"];
-    w.run(&[&args[..], &["--force"]].concat()).code(1).says(&["cp311 and cp313"]);
+    w.run(&[&args[..], &["--force"]].concat()).code(1).reports(&["cp311 and cp313"]);
 }
 
 #[test]
@@ -224,5 +224,5 @@ fn collect_keeps_the_builder_of_a_shared_wheel() {
         .unwrap()
         .replace("\"built_by\": \"cp311\"", "\"built_by\": \"x\"");
     fs_err::write(path, forged).unwrap();
-    w.run(&["collect", "incoming"]).code(1).says(&["demo-1.0-cp311-abi3", "`x`"]);
+    w.run(&["collect", "incoming"]).code(1).reports(&["demo-1.0-cp311-abi3", "`x`"]);
 }

@@ -74,7 +74,7 @@ fn a_container_without_secrets_is_an_error() {
         command.env(variable, "https://index.example/simple");
         common::Ran::of(command.output().unwrap())
     };
-    shell("PIP_INDEX_URL").code(2).says(&["exec is not allowed"]);
+    shell("PIP_INDEX_URL").code(2).reports(&["exec is not allowed"]);
     w.as_usual("exec");
     w.on("run", "exit 3");
     shell("PIP_INDEX_URL").code(3);
@@ -84,38 +84,40 @@ fn a_container_without_secrets_is_an_error() {
 fn after_a_failure_a_shell_opens_before_the_failed_step() {
     let w = Workspace::new();
     let args = ["shell", "--last-failed", "--", "true"];
-    w.run(&args).code(2).says(&["no failed build step", "--last-failed"]);
+    w.run(&args).code(2).reports(&["no failed build step", "--last-failed"]);
     w.on(
         "bake",
         r#"say "[base 1/1] RUN x" "boom"; progress "[base 1/1] RUN x" "exit code: 1"; exit 1"#,
     );
     let wheels = ["wheels", "debian:12", "linux/amd64", "--python", "cp313"];
-    w.run(&wheels).code(1).says(&["`cargo xtask shell --last-failed`"]);
+    w.run(&wheels).code(1).reports(&["`cargo xtask shell --last-failed`"]);
     w.as_usual("bake");
     fs_err::remove_file(w.fake.join("log")).unwrap();
-    w.run(&args).code(0).says(&["debian12-amd64 cp313, before `sh /xtask/toolchain.sh`"]);
+    w.run(&args).code(0).reports(&["debian12-amd64 cp313, before `sh /xtask/toolchain.sh`"]);
     let bake = call(&w, "buildx bake");
     assert!(bake.contains("SHELL_PARENT=system ") && bake.contains("PYTHONS=cp313 "), "{bake}");
     assert!(!bake.contains("SOURCE_KIND"), "what failed is needed for it: {bake}");
     // No job of another platform failed, and a successful job clears its failure.
     let other = ["shell", "linux/arm64", "--last-failed"];
-    w.run(&other).code(2).says(&["no failed build step", "--last-failed"]);
+    w.run(&other).code(2).reports(&["no failed build step", "--last-failed"]);
     w.run(&wheels).code(0);
-    w.run(&args).code(2).says(&["no failed build step", "--last-failed"]);
+    w.run(&args).code(2).reports(&["no failed build step", "--last-failed"]);
 }
 
 #[test]
 fn a_shell_requires_one_target() {
     let w = Workspace::new();
-    w.run(&["shell", "debian:12", "debian:13"]).code(2).says(&["these are 2", "name one target"]);
+    w.run(&["shell", "debian:12", "debian:13"])
+        .code(2)
+        .reports(&["these are 2", "name one target"]);
     w.on("inspect", "echo 'Platforms: linux/amd64'");
     for command in [&["shell"][..], &["build-info"], &["base-image", "build"], &["wheels"]] {
         let ran = w.run(&[command, &["debian:12", "linux/arm64"]].concat()).code(2);
-        ran.says(&["cannot run linux/arm64", "hint: `cargo xtask binfmt install arm64`"]);
+        ran.reports(&["cannot run linux/arm64", "hint: `cargo xtask binfmt install arm64`"]);
     }
     assert_eq!(w.bakes(""), 0, "nothing is begun");
     let ran = w.run(&["shell", "debian:12", "true"]).code(2);
-    ran.says(&["`true` is neither", "`cargo xtask shell debian:12 -- true`"]);
+    ran.reports(&["`true` is neither", "`cargo xtask shell debian:12 -- true`"]);
 }
 
 #[test]
@@ -150,7 +152,8 @@ fn clean_removes_and_lists_only_our_files() {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
     assert!(!ran.stdout.contains("debian:12") && !ran.stdout.contains("5MB"), "{}", ran.stdout);
-    let ran = w.run(&["clean", "--all", "--everywhere"]).code(1).says(&["kept `", "did not write"]);
+    let ran =
+        w.run(&["clean", "--all", "--everywhere"]).code(1).reports(&["kept `", "did not write"]);
     assert!(ran.stdout.contains("removed image xtask-wheels/os:x"), "{}", ran.stdout);
     assert_eq!(w.dist(), ["debian12-amd64/notes.txt"]);
     assert_eq!(common::files(&w.root.join("target/xtask")), ["lock"]);
@@ -177,7 +180,7 @@ fn clean_keeps_shared_files_without_everywhere() {
         assert_eq!(w.dist().len(), 8, "{switches:?}");
     }
     for switches in [&["--all", "--dry-run"][..], &["--all"]] {
-        let ran = w.run(&[&["clean"][..], switches].concat()).code(0).says(&["`--everywhere`"]);
+        let ran = w.run(&[&["clean"][..], switches].concat()).code(0).reports(&["`--everywhere`"]);
         assert!(!ran.stdout.contains("image "), "{}", ran.stdout);
     }
     assert_eq!(log(), before, "no call of the engine");
@@ -211,7 +214,7 @@ fn clean_removes_nothing_during_another_run() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let ran = w.run(&["clean", "--all"]).code(2);
-    ran.says(&["another run", &format!("(process {}", first.id())]);
+    ran.reports(&["another run", &format!("(process {}", first.id())]);
     assert!(w.root.join("target/xtask/jobs").is_dir());
     let status =
         std::process::Command::new("kill").args(["-s", "INT", &first.id().to_string()]).status();

@@ -43,7 +43,7 @@ fn failing_tests_fail_the_job_with_their_last_lines() {
         esac"#;
     w.on("bake", fail);
     let ran = w.run(&WHEELS).code(1);
-    let ran = ran.says(&["tests of `demo-1.0-py3-none-any.whl`", "exit code: 127", "a.py:1"]);
+    let ran = ran.reports(&["tests of `demo-1.0-py3-none-any.whl`", "exit code: 127", "a.py:1"]);
     assert!(ran.stderr.contains("pytest: not found\n") && ran.stderr.contains("`requires = "));
     assert!(w.dist().is_empty(), "{:?}", w.dist());
     w.on("bake", PASS);
@@ -113,7 +113,7 @@ fn test_sources_without_a_match_fail_before_the_build() {
     let lines = lines.map(|line| if line.starts_with("sdist") { "path = \".\"" } else { line });
     fs_err::write(&path, lines.collect::<Vec<_>>().join("\n")).unwrap();
     configure(&w, "command = \"pytest\"\nsources = [\"tests\", \"test\"]");
-    let ran = w.run(&WHEELS).code(2).says(&["`test`", "hint: "]);
+    let ran = w.run(&WHEELS).code(2).reports(&["`test`", "hint: "]);
     assert!(!ran.stderr.contains("`tests`") && w.bakes("wheel-builder-local") == 0);
     configure(&w, "command = \"pytest\"\nsources = [\"./tests/\", \"pyproject.toml\"]");
     let plan = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0).stdout;

@@ -145,6 +145,6 @@ fn without_a_workspace_the_known_systems_are_tried() {
 fn an_unknown_system_is_rejected() {
     let w = workspace(&observed("true", "true", ""));
     let ran = w.run(&["try", WHEEL, "--on", "nobody:1"]).code(2);
-    ran.says(&["nobody:1", "hint: "]);
+    ran.reports(&["nobody:1", "hint: "]);
     assert!(!log(&w).contains("buildx bake"));
 }

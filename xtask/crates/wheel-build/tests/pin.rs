@@ -28,7 +28,7 @@ fn digests_are_written_once_and_stay_current() {
     let w = Workspace::new();
     w.on("imagetools", INDEX);
     let before = toml(&w);
-    let first = w.run(&["pin", "debian:12"]).code(0).says(&["1 digests written"]);
+    let first = w.run(&["pin", "debian:12"]).code(0).reports(&["1 digests written"]);
     assert!(first.stdout.contains("not pinned"), "{}", first.stdout);
     let line =
         format!("image = \"debian:12\"\ndigest.\"linux/amd64\" = \"sha256:{}\"\n", "2".repeat(64));
@@ -42,7 +42,7 @@ fn digests_are_written_once_and_stay_current() {
     fs_err::write(tool.join("Cargo.toml"), "").unwrap();
     fs_err::write(&formats, "# Why.\nimage = \"a:1\"\n\n[formats.arm64]\nmagic = \"7f\"\n")
         .unwrap();
-    let second = w.run(&["pin"]).code(0).says(&["1 digests written", "formats.toml"]);
+    let second = w.run(&["pin"]).code(0).reports(&["1 digests written", "formats.toml"]);
     assert!(second.stdout.contains("current"), "{}", second.stdout);
     let digest = format!("image = \"a:1\"\ndigest = \"sha256:{}\"\n", "3".repeat(64));
     assert!(fs_err::read_to_string(&formats).unwrap().contains(&digest));
@@ -55,8 +55,8 @@ fn a_check_and_a_dry_run_write_nothing() {
     let before = toml(&w);
     w.run(&["pin", "debian:12", "--check"])
         .code(1)
-        .says(&["missing or outdated", "hint: `cargo xtask pin`"]);
-    w.run(&["pin", "debian:12", "--dry-run"]).code(0).says(&["1 digests would be written"]);
+        .reports(&["missing or outdated", "hint: `cargo xtask pin`"]);
+    w.run(&["pin", "debian:12", "--dry-run"]).code(0).reports(&["1 digests would be written"]);
     let json = w.run(&["pin", "debian:12", "--dry-run", "--json"]).code(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["images"][0]["state"], "unpinned");
@@ -96,6 +96,6 @@ fn a_silent_registry_differs_from_one_without_the_image() {
     w.on("imagetools", INDEX);
     let ran = w.run(&["pin", "debian:12", "linux/arm64"]).code(1);
     assert!(ran.stdout.contains("no image for linux/arm64"), "{}", ran.stdout);
-    w.run(&["pin", "fedora:43"]).code(2).says(&["`fedora:43`", "wheels.toml"]);
+    w.run(&["pin", "fedora:43"]).code(2).reports(&["`fedora:43`", "wheels.toml"]);
     assert_eq!(toml(&w), before);
 }

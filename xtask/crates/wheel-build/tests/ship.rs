@@ -75,12 +75,12 @@ fn without_wheels_the_error_names_the_build_command() {
     let w = released();
     fs_err::remove_dir_all(w.root.join("dist")).unwrap();
     for command in [&["index", "out"][..], &["release-notes"]] {
-        w.run(command).code(2).says(&["no wheels", "`cargo xtask wheels"]);
+        w.run(command).code(2).reports(&["no wheels", "`cargo xtask wheels"]);
     }
-    release(&w, "refs/heads/main").code(2).says(&["no wheels"]);
+    release(&w, "refs/heads/main").code(2).reports(&["no wheels"]);
     // The arguments are verified before anything else.
     let short = w.run(&["release", "refs/heads/main", "--commit", "0123abc"]).code(2);
-    short.says(&["`0123abc`", "git rev-parse HEAD"]);
+    short.reports(&["`0123abc`", "git rev-parse HEAD"]);
 }
 
 fn calls(w: &Workspace) -> String {
@@ -186,31 +186,31 @@ fn the_pre_release_is_updated_in_place() {
     assert!(calls.contains(&format!("sha={COMMIT}")), "{calls}");
     // A failure changes nothing, and names the next command.
     fs_err::write(w.fake.join("gh.fails"), "").unwrap();
-    release(&w, "refs/heads/main").code(2).says(&["HTTP 502", "gh auth status"]);
+    release(&w, "refs/heads/main").code(2).reports(&["HTTP 502", "gh auth status"]);
     assert_eq!(self::calls(&w).matches("delete-asset").count(), 1, "{}", self::calls(&w));
 }
 
 #[test]
 fn an_invalid_release_is_rejected_before_any_change() {
     let w = released();
-    release(&w, "refs/tags/v1.1").code(2).says(&["`v1.1`", "1.0"]);
-    release(&w, "refs/heads/topic").code(2).says(&["`refs/heads/topic`", "`main`"]);
-    release(&w, "v1.0").code(2).says(&["refs/tags/v1.0"]);
+    release(&w, "refs/tags/v1.1").code(2).reports(&["`v1.1`", "1.0"]);
+    release(&w, "refs/heads/topic").code(2).reports(&["`refs/heads/topic`", "`main`"]);
+    release(&w, "v1.0").code(2).reports(&["refs/tags/v1.0"]);
     w.run(&["release", "refs/tags/v1.0", "--commit", "main"])
         .code(2)
-        .says(&["`main`", "git rev-parse HEAD"]);
+        .reports(&["`main`", "git rev-parse HEAD"]);
     let dry = ["release", "refs/tags/v1.0", "--commit", COMMIT, "--dry-run"];
     let ran = w.run(&dry).code(0);
     assert!(!ran.stderr.contains("wheel for"), "{}", ran.stderr);
     let toml = w.root.join("wheels.toml");
     fs_err::write(&toml, TOML.replace("pythons = [", "pythons = [\"cp312\", ")).unwrap();
     let lacks = "missing wheel for rocky9 linux/amd64: cp312";
-    w.run(&dry).code(1).says(&[&format!("error: {lacks}"), "nothing was released"]);
-    w.run(&[&dry[..], &["--partial"]].concat()).code(0).says(&[&format!("warning: {lacks}")]);
+    w.run(&dry).code(1).reports(&[&format!("error: {lacks}"), "nothing was released"]);
+    w.run(&[&dry[..], &["--partial"]].concat()).code(0).reports(&[&format!("warning: {lacks}")]);
     fs_err::write(&toml, TOML).unwrap();
     assert!(ran.stdout.contains("gh release create v1.0 --verify-tag"), "{}", ran.stdout);
     fs_err::write(w.root.join("dist/debian12-amd64").join(DEBIAN), "x").unwrap();
-    release(&w, "refs/tags/v1.0").code(2).says(&[DEBIAN, "cargo xtask verify"]);
+    release(&w, "refs/tags/v1.0").code(2).reports(&[DEBIAN, "cargo xtask verify"]);
     let made = calls(&w).lines().filter(|line| !line.contains("release view")).count();
     assert_eq!(made, 0, "{}", calls(&w));
 }
@@ -240,7 +240,7 @@ fn a_moved_tag_is_not_released() {
     let w = released();
     let moved = "f".repeat(40);
     fs_err::write(w.fake.join("gh.sha"), &moved).unwrap();
-    release(&w, "refs/tags/v1.0").code(2).says(&[&moved, COMMIT]);
+    release(&w, "refs/tags/v1.0").code(2).reports(&[&moved, COMMIT]);
     assert_eq!(calls(&w), "api repos/{owner}/{repo}/commits/tags/v1.0 --jq .sha\n");
     // The release itself moves the tag of the pre-release.
     release(&w, "refs/heads/main").code(0);
@@ -259,8 +259,8 @@ fn partly_required() -> Workspace {
 fn an_optional_wheel_may_be_missing_with_a_warning() {
     let w = partly_required();
     let lacks = "warning: missing wheel for debian12 linux/amd64: cp313";
-    w.run(&["index", "up", "--flat", "--publish"]).code(0).says(&[lacks]);
-    release(&w, "refs/tags/v1.0").code(0).says(&[lacks]);
+    w.run(&["index", "up", "--flat", "--publish"]).code(0).reports(&[lacks]);
+    release(&w, "refs/tags/v1.0").code(0).reports(&[lacks]);
     let notes = w.run(&["release-notes"]).code(0).stdout;
     assert!(notes.contains("\n- debian12 linux/amd64: cp313\n"), "{notes}");
     let verify = w.run(&["verify", "--publish", "--json"]).code(0).stdout;
@@ -273,12 +273,12 @@ fn an_optional_wheel_may_be_missing_with_a_warning() {
     let text = fs_err::read_to_string(&toml).unwrap();
     fs_err::write(&toml, text.replace("\"cp311-*\"]", "\"cp311-*\", \"cp313-rocky9_*\"]")).unwrap();
     let error = "error: missing wheel for rocky9 linux/amd64: cp313";
-    w.run(&["index", "up2", "--flat", "--publish"]).code(1).says(&[lacks, error]);
-    release(&w, "refs/tags/v1.0").code(1).says(&[lacks, error]);
+    w.run(&["index", "up2", "--flat", "--publish"]).code(1).reports(&[lacks, error]);
+    release(&w, "refs/tags/v1.0").code(1).reports(&[lacks, error]);
     w.run(&["verify", "--publish"]).code(1);
     // A typing error in the pattern would let a release do without.
     fs_err::write(&toml, text.replace("\"cp311-*\"]", "\"cp331-*\"]")).unwrap();
-    release(&w, "refs/tags/v1.0").code(2).says(&["cp331-*"]);
+    release(&w, "refs/tags/v1.0").code(2).reports(&["cp331-*"]);
     w.run(&["index", "up2", "--flat", "--publish"]).code(2);
 }
 
@@ -297,8 +297,10 @@ fn an_index_has_each_wheel_once_and_pages_that_pip_reads() {
     assert!(page.contains(&format!("<a href=\"../../{DEBIAN}#sha256={sha}\"")), "{page}");
     // Existing files in the folder would be published, too.
     fs_err::write(flat.join("old-1.0-py3-none-any.whl"), "").unwrap();
-    w.run(&["index", flat.as_str(), "--flat"]).code(2).says(&["`old-1.0", "hint: name an empty"]);
-    w.run(&["index", ""]).code(2).says(&["folder", "empty name"]);
+    w.run(&["index", flat.as_str(), "--flat"])
+        .code(2)
+        .reports(&["`old-1.0", "hint: name an empty"]);
+    w.run(&["index", ""]).code(2).reports(&["folder", "empty name"]);
     assert!(!w.root.join("simple").exists());
 }
 
@@ -312,20 +314,20 @@ fn defect_13_wheels_that_an_index_rejects_are_not_published() {
     let linux = "demo-1.0-cp311-cp311-linux_x86_64.whl";
     let files: [(&str, &[u8]); 1] = [("demo/__init__.py", b"")];
     machine::add(&w.root.join("dist"), "rocky9", &["cp311"], &wheel(linux, false, &files));
-    w.run(&publish).code(1).says(&[linux, "nothing was written"]);
+    w.run(&publish).code(1).reports(&[linux, "nothing was written"]);
     assert!(!up.exists());
     // A missing wheel blocks publishing: indexes accept no more files for an old version.
     let lacking = released();
     let toml = TOML.replace("[\"cp311\"]", "[\"cp311\", \"cp313\"]");
     fs_err::write(lacking.root.join("wheels.toml"), toml).unwrap();
     let ran = lacking.run(&["index", "up", "--flat", "--publish"]).code(1);
-    ran.says(&["missing wheel for debian12 linux/amd64: cp313"]);
+    ran.reports(&["missing wheel for debian12 linux/amd64: cp313"]);
     // Nor one that was not tested.
     let untested = released();
     let manifest = untested.root.join("dist/manifest.json");
     let text = fs_err::read_to_string(&manifest).unwrap();
     fs_err::write(&manifest, text.replacen("\"passed\"", "\"skipped\"", 1)).unwrap();
-    untested.run(&["index", "up", "--publish"]).code(1).says(&["was not smoke-tested"]);
+    untested.run(&["index", "up", "--publish"]).code(1).reports(&["was not smoke-tested"]);
     let is_there = |name: &str| untested.root.join(name).exists();
     assert!(!is_there("up"));
     // If no release requires it, the others are published.
@@ -343,7 +345,7 @@ fn defect_13_wheels_that_an_index_rejects_are_not_published() {
     optional(&format!("*-{target}_*"));
     untested.run(&["index", "up", "--flat", "--publish"]).code(1);
     optional(&format!("*-{other}_*"));
-    untested.run(&["index", "up", "--flat", "--publish"]).code(0).says(&["is skipped"]);
+    untested.run(&["index", "up", "--flat", "--publish"]).code(0).reports(&["is skipped"]);
     assert!(is_there("up") && !is_there(&format!("up/{file}")), "{file}");
     let wheels = fs_err::read_dir(untested.root.join("up")).unwrap().count();
     assert_eq!(wheels, files.iter().filter(|it| it["builds"].is_array()).count() - 1);
@@ -352,7 +354,7 @@ fn defect_13_wheels_that_an_index_rejects_are_not_published() {
 #[test]
 fn a_different_workflow_is_reported_and_written() {
     let w = released();
-    w.run(&["workflow", "check"]).code(1).says(&["is missing", "cargo xtask workflow write"]);
+    w.run(&["workflow", "check"]).code(1).reports(&["is missing", "cargo xtask workflow write"]);
     w.run(&["workflow", "write"]).code(0);
     w.run(&["workflow", "check"]).code(0);
     let path = w.root.join(".github/workflows/wheels-docker.yml");
@@ -363,7 +365,7 @@ fn a_different_workflow_is_reported_and_written() {
     w.run(&["workflow", "check"]).code(0);
     fs_err::write(&path, text.replacen("fail-fast: false", "fail-fast: true", 1)).unwrap();
     let line = 1 + text.lines().position(|line| line.contains("fail-fast")).unwrap();
-    w.run(&["workflow", "check"]).code(1).says(&[&format!("line {line}")]);
+    w.run(&["workflow", "check"]).code(1).reports(&[&format!("line {line}")]);
 }
 
 #[test]
@@ -372,7 +374,7 @@ fn an_unmatched_required_pattern_fails_before_the_build() {
     let toml = TOML.replace("[ci]\n", "[ci]\nrequired = [\"cp39-*\"]\n");
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
     for words in [&["matrix", "--github"][..], &["workflow", "write"], &["workflow", "check"]] {
-        w.run(words).code(2).says(&["`cp39-*`"]);
+        w.run(words).code(2).reports(&["`cp39-*`"]);
     }
 }
 
@@ -418,7 +420,7 @@ fn a_pipeline_of_gitlab_is_checked_if_the_repository_has_one() {
     fs_err::write(&path, text.replacen("timeout: 3h", "timeout: 4h", 1)).unwrap();
     let line = 1 + text.lines().position(|line| line.contains("timeout: 3h")).unwrap();
     let words = [".gitlab/wheels.yml", "--host gitlab", &format!("line {line}")];
-    w.run(&["workflow", "check"]).code(1).says(&words);
+    w.run(&["workflow", "check"]).code(1).reports(&words);
     // Current files are reported as current next to it.
     w.run(&write).code(0);
     w.run(&["workflow", "check"]).code(0);
@@ -436,7 +438,7 @@ fn verify_can_be_limited_to_one_folder() {
     assert!(!one.stdout.contains("SET0"), "{}", one.stdout);
     // A check without anything to check must fail.
     w.run(&["verify", "--only", "debian12-amd64"]).code(2);
-    w.run(&["verify", "--only", "rocky8"]).code(2).says(&["`--only rocky8`"]);
+    w.run(&["verify", "--only", "rocky8"]).code(2).reports(&["`--only rocky8`"]);
 }
 
 #[test]
@@ -454,5 +456,5 @@ fn the_last_release_is_downloaded_if_there_is_one() {
     assert!(calls(&w).ends_with(&format!("{download}\n")), "{}", calls(&w));
     assert!(calls(&w).contains("--exclude-drafts --exclude-pre-releases"));
     fs_err::write(w.fake.join("gh.fails"), "").unwrap();
-    run().says(&["warning: ", "HTTP 401"]);
+    run().reports(&["warning: ", "HTTP 401"]);
 }

@@ -23,8 +23,8 @@ use Interpreter::{Free, FreeWithGil, Usual};
 /// Runs the smoke test of a package with the modules `quiet` and `loud`; `loud` enables the GIL if it is off when the
 /// test begins.
 fn smoke(interpreter: Interpreter, imports: &str, calls: &str) -> (Option<i32>, Value) {
-    let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
-    smoke_with(interpreter, &given, "", "")
+    let variables = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
+    smoke_with(interpreter, &variables, "", "")
 }
 
 /// A module with a thread that does not end with the interpreter.
@@ -57,7 +57,7 @@ const ANSWERS: &str = "import os\n\
 /// Like [`smoke`], with these lines in `METADATA` and this `entry_points.txt`.
 fn smoke_with(
     interpreter: Interpreter,
-    given: &[(&str, &str)],
+    variables: &[(&str, &str)],
     metadata: &str,
     entry_points: &str,
 ) -> (Option<i32>, Value) {
@@ -111,7 +111,7 @@ fn smoke_with(
         .args(["python3", "-B", "-I", "-S", "-c", FAKED, &main])
         .args(["/w/demo-1.0-cp314-cp314t-linux_x86_64.whl"])
         .args([&venv, folder.path()])
-        .envs(given.iter().copied().chain([("PIP_VERSION", "1"), ("FAKED", FAKED)]))
+        .envs(variables.iter().copied().chain([("PIP_VERSION", "1"), ("FAKED", FAKED)]))
         .envs([("FAKE_FREE", free), ("FAKE_GIL", gil)])
         .env("FAKE_SITE", &site)
         .env("FORGED", folder.path().join("smoke.json"))

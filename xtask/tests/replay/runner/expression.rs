@@ -81,7 +81,7 @@ pub(crate) fn condition(value: Option<&Value>, scope: &Scope) -> Evaluated<bool>
         _ => return Err(format!("`{text}`: text around an expression makes `if` always true")),
     };
     let is_true = truthy(&evaluate(&text, scope)?);
-    Ok(is_true && (parse(&text)?.asks_status() || status.success))
+    Ok(is_true && (parse(&text)?.calls_status_function() || status.success))
 }
 
 enum Part<'a> {

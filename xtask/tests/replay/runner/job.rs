@@ -25,7 +25,7 @@ pub(crate) struct StepRecord {
     pub(crate) log: String,
     pub(crate) seconds: f64,
     /// Whether its environment or inputs contain the token.
-    pub(crate) had_token: bool,
+    pub(crate) received_token: bool,
 }
 
 /// The result of one job, or of one combination of a matrix.
@@ -222,7 +222,7 @@ impl Running<'_> {
             outputs: BTreeMap::new(),
             log: String::new(),
             seconds: 0.0,
-            had_token: false,
+            received_token: false,
         };
         if !condition(step.condition.as_ref(), &scope)? {
             return Ok(record);
@@ -263,7 +263,7 @@ impl Running<'_> {
         let inputs = step.with.iter().map(|(name, value)| Ok((name.clone(), text(value, &scope)?)));
         let inputs = inputs.collect::<Result<BTreeMap<_, _>, String>>().map_err(of_replay)?;
         let has_token = |text: &String| text.contains(&self.token);
-        record.had_token = env.values().chain(inputs.values()).any(has_token);
+        record.received_token = env.values().chain(inputs.values()).any(has_token);
         if let Some(action) = step.action() {
             let place = Place {
                 run: self.run,

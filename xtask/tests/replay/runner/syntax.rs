@@ -31,17 +31,17 @@ pub(crate) enum Op {
 
 impl Expr {
     /// Whether it calls a status function: otherwise `if` adds `success()`.
-    pub(crate) fn asks_status(&self) -> bool {
+    pub(crate) fn calls_status_function(&self) -> bool {
         match self {
             Self::Literal(_) | Self::Context(_) => false,
             Self::Call(name, args) => {
                 let name = name.to_ascii_lowercase();
                 ["success", "failure", "cancelled", "always"].contains(&name.as_str())
-                    || args.iter().any(Self::asks_status)
+                    || args.iter().any(Self::calls_status_function)
             }
-            Self::Not(of) => of.asks_status(),
+            Self::Not(of) => of.calls_status_function(),
             Self::Index(left, right) | Self::Binary(_, left, right) => {
-                left.asks_status() || right.asks_status()
+                left.calls_status_function() || right.calls_status_function()
             }
         }
     }
@@ -56,7 +56,7 @@ enum Token {
 }
 
 /// Longest first, because some begin with others.
-const SIGNS: [&str; 15] =
+const OPERATORS: [&str; 15] =
     ["&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "(", ")", "[", "]", ".", ","];
 
 /// A number in JSON's notation, hexadecimal or octal.
@@ -89,7 +89,7 @@ fn tokens(text: &str) -> Evaluated<Vec<Token>> {
             tokens.push(Token::Word(rest[..length].to_owned()));
             length
         } else {
-            let sign = SIGNS.iter().find(|sign| rest.starts_with(**sign));
+            let sign = OPERATORS.iter().find(|sign| rest.starts_with(**sign));
             let sign = sign.ok_or_else(|| format!("unknown sign at `{rest}`"))?;
             tokens.push(Token::Sign(sign));
             sign.len()

@@ -9,7 +9,7 @@ use crate::policy::Policies;
 
 /// Maximum estimated memory per wheel, in bytes. The estimate is about twice the real size. The maximum in 600
 /// published wheels is 21 MiB (`pyside6_essentials`, 285 files).
-const MOST: usize = 48 << 20;
+const MAX_MEMORY: usize = 48 << 20;
 /// Estimated size of a file, and of each import apart from its name, in bytes.
 const FILE: usize = 2_048;
 const IMPORT: usize = 96;
@@ -28,7 +28,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { left: AtomicUsize::new(MOST), is_exceeded: AtomicBool::new(false) }
+        Self { left: AtomicUsize::new(MAX_MEMORY), is_exceeded: AtomicBool::new(false) }
     }
 
     /// Whether the files exceed the budget.
@@ -51,7 +51,7 @@ impl Budget {
 /// Replaces all ELF files of a wheel that exceeds the budget. Otherwise the order of threads would decide which
 /// files are checked. `first` is the path of the first of `count` files.
 pub(super) fn too_much(first: String, count: usize) -> Elf {
-    let mib = MOST >> 20;
+    let mib = MAX_MEMORY >> 20;
     let reason = format!(
         "the names in the {count} ELF files of the wheel take more than {mib} MiB, so none of them was checked"
     );

@@ -148,8 +148,8 @@ impl Finding {
 
 /// Limits the length of a message.
 fn cut(mut message: String) -> String {
-    const MOST: usize = 4096;
-    if let Some(end) = message.char_indices().map(|(at, _)| at).find(|&at| at >= MOST) {
+    const MAX_MESSAGE: usize = 4096;
+    if let Some(end) = message.char_indices().map(|(at, _)| at).find(|&at| at >= MAX_MESSAGE) {
         message.truncate(end);
         message.push('…');
         message.shrink_to_fit();

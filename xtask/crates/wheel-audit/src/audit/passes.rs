@@ -20,7 +20,7 @@ pub const MAX_WHOLE_ELF: u64 = 24 << 20;
 /// Maximum memory for the tables of a larger file, in bytes. Only one thread at a time may use it.
 const MAX_TABLES: u64 = 128 << 20;
 /// Maximum memory for data that only saves another pass, in bytes.
-const MAX_WELCOME: u64 = 80 << 20;
+const MAX_OPTIONAL: u64 = 80 << 20;
 const TOO_LARGE: &str = "its tables exceed the memory limit for one file";
 /// Maximum number of passes over a large file. Real files take two or three.
 const MAX_PASSES: usize = 8;
@@ -107,14 +107,15 @@ struct Parts {
     needed: Vec<Range<u64>>,
     names: Option<StringTableFilter>,
     /// They can also be read later.
-    welcome: Vec<Range<u64>>,
+    optional: Vec<Range<u64>>,
 }
 
 /// Reserves memory for further parts, as far as the limit allows. `None` if it does not suffice.
 fn within_budget(kept: &mut Sparse, parts: Parts) -> Option<RegionBuffer> {
-    let Parts { needed, names, welcome } = parts;
-    let all = RegionBuffer::again(kept, &[needed.as_slice(), &welcome].concat());
-    let buffer = if all.budget() <= MAX_WELCOME { all } else { RegionBuffer::again(kept, &needed) };
+    let Parts { needed, names, optional } = parts;
+    let all = RegionBuffer::again(kept, &[needed.as_slice(), &optional].concat());
+    let buffer =
+        if all.budget() <= MAX_OPTIONAL { all } else { RegionBuffer::again(kept, &needed) };
     Some(buffer.with_filter(names, kept)).filter(|buffer| buffer.budget() <= MAX_TABLES)
 }
 
@@ -143,8 +144,8 @@ impl Tables {
                 };
                 let Missing { parts, names } = missing;
                 let parts = match facts {
-                    Some(_) => Parts { needed: more, names, welcome: Vec::new() },
-                    None => Parts { needed: parts, names, welcome: more },
+                    Some(_) => Parts { needed: more, names, optional: Vec::new() },
+                    None => Parts { needed: parts, names, optional: more },
                 };
                 Self::More { facts, parts }
             }

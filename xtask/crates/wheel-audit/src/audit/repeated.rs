@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use super::finding::{Finding, Place};
 
 /// Maximum number of findings of one shape that are reported one by one.
-const MOST: usize = 3;
+const MAX_SEPARATE: usize = 3;
 
 /// Replaces more than three findings with the same rule, severity, help and shape by the first of them, which lists
 /// the other places. Apply overrides before, because they can change the severity of single findings.
@@ -14,14 +14,14 @@ pub(super) fn group(findings: &mut Vec<Finding>) {
     for finding in findings.iter() {
         *counts.entry(Key::of(finding)).or_default() += 1;
     }
-    if counts.values().all(|&count| count <= MOST) {
+    if counts.values().all(|&count| count <= MAX_SEPARATE) {
         return;
     }
     let mut firsts: BTreeMap<Key, usize> = BTreeMap::new();
     let mut kept: Vec<Finding> = Vec::new();
     for finding in findings.drain(..) {
         let key = Key::of(&finding);
-        let repeats = counts.get(&key).is_some_and(|&count| count > MOST);
+        let repeats = counts.get(&key).is_some_and(|&count| count > MAX_SEPARATE);
         match firsts.entry(key) {
             Entry::Occupied(first) if repeats => {
                 if let Some(first) = kept.get_mut(*first.get()) {

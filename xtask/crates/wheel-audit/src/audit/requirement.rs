@@ -28,12 +28,12 @@ impl<'a> Requirement<'a> {
     /// Whether the project has the name of a library: `foo`, `foo-bin` or `libfoo` for `libfoo_core.so.1`.
     pub(super) fn is_named_like(&self, library: &str) -> bool {
         /// Minimum length of a name. Shorter ones match by accident.
-        const LEAST: usize = 4;
+        const MIN_LENGTH: usize = 4;
         let library = normal(library.split(".so").next().unwrap_or(library));
         let plain = |name: &str| name.strip_prefix("lib").unwrap_or(name).to_owned();
         let (project, library) = (plain(&normal(self.project)), plain(&library));
         let begins = |long: &str, short: &str| {
-            short.len() >= LEAST
+            short.len() >= MIN_LENGTH
                 && long
                     .strip_prefix(short)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

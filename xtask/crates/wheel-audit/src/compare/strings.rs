@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Minimum length of a string, in characters.
-const LEAST: usize = 4;
+const MIN_LENGTH: usize = 4;
 /// Maximum number of compared pairs.
 const MAX_PAIRS: usize = 50;
 
@@ -59,7 +59,7 @@ fn without<'a>(these: &[&'a [u8]], others: &[&[u8]]) -> Vec<&'a [u8]> {
 
 fn runs(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let is_printable = |byte: &u8| (b' '..=b'~').contains(byte) || *byte == b'\t';
-    bytes.split(move |byte| !is_printable(byte)).filter(|run| run.len() >= LEAST)
+    bytes.split(move |byte| !is_printable(byte)).filter(|run| run.len() >= MIN_LENGTH)
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -58,24 +58,24 @@ impl Dynamic {
     }
 
     /// Requests all tables at once, so that a large file does not need a pass for each.
-    pub(super) fn want_tables(&self, image: &Image<'_>) {
+    pub(super) fn request_tables(&self, image: &Image<'_>) {
         let known = [(DT_RELA, DT_RELASZ), (DT_REL, DT_RELSZ), (DT_JMPREL, DT_PLTRELSZ)];
         let strings = Some((DT_STRTAB, DT_STRSZ)).filter(|_| !self.has_many_strings());
         for (table, size) in known.into_iter().chain(strings) {
             if let (Some(address), Some(size)) = (self.get(table), self.get(size)) {
-                image.want_at(address, size);
+                image.request_at(address, size);
             }
         }
         if let (Some(symbols), Some(size)) = (self.get(DT_SYMTAB), self.symbol_bytes()) {
             let size = size.min(MAX_GUESS);
-            image.want_at(symbols, size);
+            image.request_at(symbols, size);
             if let Some(address) = self.get(DT_VERSYM) {
-                image.want_at(address, size / 12);
+                image.request_at(address, size / 12);
             }
         }
         for table in [DT_HASH, DT_GNU_HASH, DT_VERNEED, DT_VERDEF] {
             if let Some(address) = self.get(table) {
-                image.want_at(address, 1 << 16);
+                image.request_at(address, 1 << 16);
             }
         }
     }

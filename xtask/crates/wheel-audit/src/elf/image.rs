@@ -107,7 +107,7 @@ impl<'a> Image<'a> {
     pub(crate) fn file(&self, offset: u64, length: u64) -> Option<&'a [u8]> {
         let bytes = self.source.get(offset, length);
         if bytes.is_none() {
-            self.want(offset, length);
+            self.request(offset, length);
         }
         bytes
     }
@@ -118,7 +118,7 @@ impl<'a> Image<'a> {
     }
 
     /// Requests bytes that the file has and that are not in memory.
-    fn want(&self, offset: u64, length: u64) {
+    fn request(&self, offset: u64, length: u64) {
         let end = offset.saturating_add(length);
         if end <= self.source.length() && self.source.get(offset, length).is_none() {
             let missing = &mut self.missing.borrow_mut().parts;
@@ -131,9 +131,9 @@ impl<'a> Image<'a> {
     }
 
     /// Requests `length` bytes at a virtual address.
-    pub(super) fn want_at(&self, address: u64, length: u64) {
+    pub(super) fn request_at(&self, address: u64, length: u64) {
         if let Some((offset, count)) = self.place(address) {
-            self.want(offset, length.min(count));
+            self.request(offset, length.min(count));
         }
     }
 
@@ -225,7 +225,7 @@ impl<'a> Image<'a> {
         let bytes = self.available(address).unwrap_or_default();
         let available = bytes.len() as u64;
         if available < size {
-            self.want(start + available, MORE.min(size - available));
+            self.request(start + available, MORE.min(size - available));
         }
         if bytes.is_empty() { Err(outside) } else { Ok(bytes) }
     }
@@ -270,7 +270,7 @@ impl<'a> Image<'a> {
         if run.len() as u64 >= whole {
             return Err(outside());
         }
-        self.want(start, whole);
+        self.request(start, whole);
         self.lacks_text.set(true);
         Ok(String::new())
     }

@@ -268,7 +268,7 @@ impl ElfFacts {
         };
         let mut facts = Self::of_segments(image, kind)?;
         if let Some(dynamic) = dynamic {
-            dynamic.want_tables(image);
+            dynamic.request_tables(image);
             facts.read_dynamic(image, &dynamic)?;
         }
         Ok(facts)

@@ -58,7 +58,7 @@ impl History {
     pub(super) fn is_flagged(&self) -> bool {
         (1..=WINDOW).any(|back| {
             let branch = self.word(back);
-            leads_past(branch, back) && self.is_of_variable(branch & 0x1f, back)
+            branches_past(branch, back) && self.is_of_variable(branch & 0x1f, back)
         })
     }
 
@@ -76,7 +76,7 @@ impl History {
 }
 
 /// Whether it is `cbz`, `cbnz`, `tbz` or `tbnz` past the next instruction, `back` instructions before that.
-fn leads_past(word: u32, back: usize) -> bool {
+fn branches_past(word: u32, back: usize) -> bool {
     let offset = match word & 0x7e00_0000 {
         0x3400_0000 => (word << 8).cast_signed() >> 13,
         0x3600_0000 => (word << 13).cast_signed() >> 18,

@@ -117,7 +117,7 @@ fn certainty(feature: Feature, total: &Total, totals: &Totals, checks: bool) -> 
 ///   have it in a third of their functions (libjxl, with Highway).
 fn is_throughout(feature: Feature, total: &Total, totals: &Totals) -> bool {
     let [v2, v3, v4] = LEVELS.map(|level| level.holds(FeatureSet::of(&[feature])));
-    let avx = totals.vector >= ENOUGH && totals.avx * 10 >= totals.vector * 9;
+    let avx = totals.vector >= MIN_FUNCTIONS && totals.avx * 10 >= totals.vector * 9;
     if v4 {
         avx && totals.levels[2] * 3 >= totals.avx
     } else if v3 {
@@ -126,7 +126,7 @@ fn is_throughout(feature: Feature, total: &Total, totals: &Totals) -> bool {
         avx || is_v2_throughout(totals)
     } else {
         OTHERS.holds(FeatureSet::of(&[feature]))
-            && totals.functions >= ENOUGH
+            && totals.functions >= MIN_FUNCTIONS
             && total.functions * if SVE.holds(FeatureSet::of(&[feature])) { 2 } else { 10 }
                 >= totals.functions
     }
@@ -136,12 +136,12 @@ fn is_v2_throughout(totals: &Totals) -> bool {
     let parts = || totals.parts.iter().filter(|part| part[0] > 0);
     let [vector, uses] = [0, 1].map(|index| parts().map(|part| part[index]).sum::<u64>());
     let with = parts().filter(|part| part[1] * 10 >= part[0]).count();
-    vector >= ENOUGH && uses * 5 >= vector && with * 4 >= parts().count() * 3
+    vector >= MIN_FUNCTIONS && uses * 5 >= vector && with * 4 >= parts().count() * 3
 }
 
 const SVE: FeatureSet = FeatureSet::of(&[Sve, Sve2]);
 /// Minimum number of functions for meaningful shares.
-const ENOUGH: u64 = 8;
+const MIN_FUNCTIONS: u64 = 8;
 /// Features outside of the x86-64 levels that compilers use automatically.
 const OTHERS: FeatureSet = FeatureSet::of(&[
     Mmx, Sse, Sse2, Crc, Lse, Rdma, Fp16, Dotprod, Fcma, Jscvt, Rcpc, Rcpc2, Pauth, Bf16, I8mm,

@@ -8,11 +8,11 @@ use super::summary::{groups, visible};
 use crate::audit::{Report, Severity};
 
 /// Maximum number of annotations of each severity per step.
-const MOST: usize = 10;
+const MAX_ANNOTATIONS: usize = 10;
 /// Maximum length of a title and of a message, in characters.
-const LONGEST: (usize, usize) = (120, 3000);
+const MAX_LENGTHS: (usize, usize) = (120, 3000);
 /// Maximum number of places in an annotation.
-const PLACES: usize = 3;
+const MAX_PLACES: usize = 3;
 
 /// An error or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +38,9 @@ impl Annotation {
 
     fn command(&self) -> String {
         let level = if self.is_error { "error" } else { "warning" };
-        let title = cut(&visible(&self.title), LONGEST.0);
+        let title = cut(&visible(&self.title), MAX_LENGTHS.0);
         let title = data(&title).replace(':', "%3A").replace(',', "%2C");
-        format!("::{level} title={title}::{}", data(&cut(&self.message, LONGEST.1)))
+        format!("::{level} title={title}::{}", data(&cut(&self.message, MAX_LENGTHS.1)))
     }
 }
 
@@ -56,7 +56,9 @@ pub fn annotate(annotations: &[Annotation]) {
 }
 
 fn commands(annotations: &[Annotation]) -> Vec<String> {
-    let of = |is_error| annotations.iter().filter(move |it| it.is_error == is_error).take(MOST);
+    let of = |is_error| {
+        annotations.iter().filter(move |it| it.is_error == is_error).take(MAX_ANNOTATIONS)
+    };
     of(true).chain(of(false)).map(Annotation::command).collect()
 }
 
@@ -78,8 +80,8 @@ pub fn annotations(report: &Report) -> Vec<Annotation> {
                 Some(path) => format!("{}: {}", visible(it.file), visible(path)),
                 None => visible(it.file),
             };
-            let places: Vec<_> = item.places.iter().take(PLACES).map(place).collect();
-            let left = item.places.len().saturating_sub(PLACES);
+            let places: Vec<_> = item.places.iter().take(MAX_PLACES).map(place).collect();
+            let left = item.places.len().saturating_sub(MAX_PLACES);
             let left = if left > 0 { format!(" and {left} more") } else { String::new() };
             let message = format!(
                 "{}\n{}{left}\nhelp: {}",
@@ -135,7 +137,7 @@ mod tests {
         all.extend(vec![Annotation::error("e", "m"); 30]);
         let commands = commands(&all);
         let errors = commands.iter().filter(|it| it.starts_with("::error ")).count();
-        assert_eq!((errors, commands.len()), (MOST, 2 * MOST));
+        assert_eq!((errors, commands.len()), (MAX_ANNOTATIONS, 2 * MAX_ANNOTATIONS));
         assert!(commands.iter().all(|it| it.len() < 4000));
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Time before the first line.
-const PATIENCE: Duration = Duration::from_secs(1);
+const DELAY: Duration = Duration::from_secs(1);
 /// Milliseconds between two updates of the line in a terminal.
 const FRAME: u64 = 100;
 /// Milliseconds between two lines where stderr is not a terminal.
@@ -44,7 +44,7 @@ impl Count {
     pub fn done(&self, name: &str) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let waited = self.started.elapsed();
-        if self.quiet || waited < PATIENCE || done == self.total {
+        if self.quiet || waited < DELAY || done == self.total {
             return;
         }
         let now = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);

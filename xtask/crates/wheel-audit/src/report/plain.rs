@@ -30,7 +30,7 @@ pub(super) fn printable(text: &str) -> String {
 /// anywhere (actions/runner, `ActionCommand.cs`).
 pub(super) fn without_commands(text: &str) -> String {
     let inert = |line: &str| {
-        let line = with_hashes_apart(line, "# #");
+        let line = with_separated_hashes(line, "# #");
         let rest = line.trim_start();
         let blank = line.len() - rest.len();
         if rest.starts_with("::") {
@@ -50,7 +50,7 @@ pub(super) fn without_commands(text: &str) -> String {
 }
 
 /// Replaces each `##` before a bracket, or before a word and a bracket, with `apart`.
-fn with_hashes_apart(text: &str, apart: &str) -> String {
+fn with_separated_hashes(text: &str, apart: &str) -> String {
     let (mut output, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once("##") {
         output.push_str(before);
@@ -70,7 +70,7 @@ fn with_hashes_apart(text: &str, apart: &str) -> String {
 /// Escapes hidden characters in JSON as `\u202e`, and commands to CI runners. Outside of strings JSON has no hidden
 /// characters but line breaks.
 pub(super) fn json(text: &str) -> String {
-    let text = with_hashes_apart(text, "#\\u0023");
+    let text = with_separated_hashes(text, "#\\u0023");
     let is_layout = |character: char| character.is_ascii_control() && character != '\u{7f}';
     if !text.chars().any(|character| is_hidden(character) && !is_layout(character)) {
         return text;

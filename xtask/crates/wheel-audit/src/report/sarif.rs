@@ -12,7 +12,7 @@ use crate::rule_docs::{self, Documented};
 
 /// Maximum number of results per run (GitHub's documentation of SARIF support, "Validating your SARIF file"). GitHub
 /// rejects larger files, so the least severe results are omitted.
-const MOST: usize = 25_000;
+const MAX_RESULTS: usize = 25_000;
 
 /// The report as a SARIF log. Paths below the working folder `folder` are relative to it, because services look up
 /// files in a checkout.
@@ -21,9 +21,9 @@ pub fn sarif(report: &Report, folder: &Utf8Path) -> Value {
     let all: Vec<&Rule> = documented.iter().map(|each| each.rule).collect();
     let mut found = results(report);
     found.sort_by_key(|found| found.1.severity);
-    let left = found.len().saturating_sub(MOST);
+    let left = found.len().saturating_sub(MAX_RESULTS);
     let results: Vec<Value> =
-        found.iter().take(MOST).map(|found| result(*found, &all, folder)).collect();
+        found.iter().take(MAX_RESULTS).map(|found| result(*found, &all, folder)).collect();
     let unread = report.unread.iter().map(|unread| {
         let text = format!("{} cannot be read: {}", unread.path, unread.message);
         notification("error", &text)
@@ -227,11 +227,11 @@ mod tests {
         let error = report.wheels.iter().find_map(|wheel| wheel.findings.first()).unwrap().clone();
         assert_eq!(error.severity, Severity::Error);
         let note = Finding { severity: Severity::Note, ..error.clone() };
-        report.findings = vec![note; MOST];
+        report.findings = vec![note; MAX_RESULTS];
         report.findings.push(error);
         let log = sarif(&report, folder.path());
         let results = log["runs"][0]["results"].as_array().unwrap();
-        assert_eq!(results.len(), MOST);
+        assert_eq!(results.len(), MAX_RESULTS);
         assert_eq!(results.iter().filter(|each| each["level"] == "error").count(), 3);
         assert!(log.to_string().contains(" left out"));
     }

@@ -12,7 +12,7 @@ pub(super) struct Tally {
     pub(super) checked: usize,
     pub(super) good: usize,
     /// Errors about several files, or about a missing one.
-    pub(super) errors_beside: usize,
+    pub(super) errors_of_sets: usize,
     pub(super) unread: usize,
     pub(super) errors: usize,
     pub(super) warnings: usize,
@@ -30,7 +30,7 @@ impl Tally {
         Self {
             checked: good.len() + failed.len(),
             good: good.len(),
-            errors_beside: report
+            errors_of_sets: report
                 .findings
                 .iter()
                 .filter(|finding| finding.severity == Severity::Error)
@@ -54,7 +54,7 @@ impl Tally {
             0 => String::new(),
             count => format!(", {count} ignored"),
         };
-        let beside = match self.errors_beside {
+        let beside = match self.errors_of_sets {
             0 => String::new(),
             count => format!(" ({count} about the set of files)"),
         };
@@ -113,10 +113,10 @@ pub(super) struct Place<'a> {
 impl<'a> Item<'a> {
     /// The message, and the next two of the same shape with the number of the others.
     pub(super) fn messages(&self) -> Vec<String> {
-        const MOST: usize = 2;
+        const MAX_OTHERS: usize = 2;
         let first = std::iter::once(visible(self.message));
-        let others = self.others.iter().take(MOST).map(|message| visible(message));
-        let left = self.others.len().saturating_sub(MOST);
+        let others = self.others.iter().take(MAX_OTHERS).map(|message| visible(message));
+        let left = self.others.len().saturating_sub(MAX_OTHERS);
         first.chain(others).chain((left > 0).then(|| format!("and {left} more"))).collect()
     }
 

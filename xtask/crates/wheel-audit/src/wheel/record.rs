@@ -265,7 +265,7 @@ impl RecordRow {
         let path = self.path.clone();
         match &self.hash {
             None => problems.push(RecordProblem::NoHash { path }),
-            Some((algorithm, _)) if BETTER.contains(&algorithm.as_str()) => {
+            Some((algorithm, _)) if STRONGER_HASHES.contains(&algorithm.as_str()) => {
                 let algorithm = algorithm.clone();
                 problems.push(RecordProblem::Unchecked { path, algorithm });
             }
@@ -291,7 +291,7 @@ impl RecordRow {
 
 /// The algorithms that are "sha256 or better" and in every Python (`hashlib.algorithms_guaranteed`). No known wheel
 /// uses them.
-const BETTER: [&str; 7] =
+const STRONGER_HASHES: [&str; 7] =
     ["sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"];
 
 /// Whether a path is outside of the wheel: absolute, with a drive, or with `..`.

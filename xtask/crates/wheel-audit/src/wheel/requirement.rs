@@ -147,7 +147,7 @@ fn operand(reader: &mut Reader<'_>) -> Parsed {
         if reader.take(quote) {
             let _ =
                 reader.until(|each| each == '\'' && quote == "'" || each == '"' && quote == "\"");
-            let is_closed = reader.take_here(quote);
+            let is_closed = reader.take_adjacent(quote);
             return if is_closed { Ok(()) } else { Err(format!("`{quote}` is missing")) };
         }
     }
@@ -185,10 +185,10 @@ impl<'a> Reader<'a> {
     /// Reads this token after whitespace.
     fn take(&mut self, token: &str) -> bool {
         self.blank();
-        self.take_here(token)
+        self.take_adjacent(token)
     }
 
-    fn take_here(&mut self, token: &str) -> bool {
+    fn take_adjacent(&mut self, token: &str) -> bool {
         let after = self.rest.strip_prefix(token);
         self.rest = after.unwrap_or(self.rest);
         after.is_some()

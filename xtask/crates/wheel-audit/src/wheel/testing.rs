@@ -107,7 +107,7 @@ impl Fixture {
 
 /// The archive with a member whose compressed data starts with empty blocks. This is valid, but hides the content
 /// from readers that decompress only the start.
-pub(crate) fn behind_empty_blocks(archive: &[u8], name: &str, count: usize) -> Vec<u8> {
+pub(crate) fn after_empty_blocks(archive: &[u8], name: &str, count: usize) -> Vec<u8> {
     let number = |at: usize| u32::from_le_bytes(archive[at..at + 4].try_into().unwrap()) as usize;
     let short = |at: usize| u16::from_le_bytes(archive[at..at + 2].try_into().unwrap()) as usize;
     // A stored block of length 0 that is not the last one.

@@ -34,12 +34,12 @@ pub(crate) fn run(args: &LastReleaseArgs, file: &ConfigFile) -> anyhow::Result<E
     );
     fs_err::create_dir_all(&args.folder)?;
     let folder = args.folder.canonicalize_utf8()?;
-    let got = last(&exec, &workspace.root, args.not.as_deref()).and_then(|tag| {
+    let downloaded = last(&exec, &workspace.root, args.not.as_deref()).and_then(|tag| {
         let Some(tag) = tag else { return Ok(None) };
         exec.read_again(&download_step(&workspace.root, &tag, &folder))?;
         Ok(Some(tag))
     });
-    match got {
+    match downloaded {
         Ok(Some(tag)) => report::prose(&format!("the files of `{tag}` are in {}", args.folder)),
         Ok(None) => report::data("no earlier release"),
         Err(error) if interrupt::received() => return Err(error),

@@ -28,7 +28,7 @@ bootstrap = { tool = "mmdebstrap", suite = "bookworm" }
 /// image from packages.
 #[derive(Clone, Copy, Default)]
 struct Machine {
-    asked: Option<Result<&'static str, &'static str>>,
+    registry: Option<Result<&'static str, &'static str>>,
     pulled: Option<&'static str>,
     /// The architecture of the pulled image.
     is_for: Option<&'static str>,
@@ -56,7 +56,7 @@ fn resolved_of(
         Ok(if step.program != "docker" {
             return Err(ExecError::NotFound { program: step.program.clone() });
         } else if text.contains("imagetools") {
-            match machine.asked.unwrap() {
+            match machine.registry.unwrap() {
                 Ok(text) => Captured::ok(text),
                 Err(text) => Captured::failed(text),
             }
@@ -98,7 +98,7 @@ const INDEX: &str = r#"{"digest": "sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d
 #[test]
 fn the_platforms_image_has_the_digest_of_its_index() {
     for (platform, manifest) in [("linux/amd64", "sha256:aa"), ("linux/arm64", "sha256:bb")] {
-        let machine = Machine { asked: Some(Ok(INDEX)), ..Machine::default() };
+        let machine = Machine { registry: Some(Ok(INDEX)), ..Machine::default() };
         let (image, pulls) = resolved(machine, platform);
         let image = image.unwrap();
         assert_eq!(pulls, [format!("debian@{manifest}")]);
@@ -118,21 +118,21 @@ fn a_missing_credential_helper_is_not_a_missing_image() {
     let helper = "ERROR: error getting credentials - err: exec: \"docker-credential-desktop\": \
                   executable file not found in $PATH, out: ``";
     for platform in ["linux/amd64", "linux/arm64"] {
-        let machine = Machine { asked: Some(Err(helper)), made: true, ..Machine::default() };
+        let machine = Machine { registry: Some(Err(helper)), made: true, ..Machine::default() };
         let image = resolved(machine, platform).0.unwrap();
         assert_eq!((image.origin, &*image.digest), (Origin::Bootstrapped, "sha256:made"));
     }
     let absent = "ERROR: docker.io/library/debian@sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d: not found";
-    let machine = Machine { asked: Some(Err(absent)), made: true, ..Machine::default() };
+    let machine = Machine { registry: Some(Err(absent)), made: true, ..Machine::default() };
     assert!(matches!(resolved(machine, "linux/arm64").0, Err(EngineError::Base(_))));
 }
 
 #[test]
 fn the_error_names_each_source_with_its_reason() {
     let limit = "429 Too Many Requests";
-    let asked = Machine { asked: Some(Err(limit)), ..Machine::default() };
-    let pulled = Machine { asked: Some(Ok(INDEX)), pulled: Some(limit), ..Machine::default() };
-    for machine in [asked, pulled] {
+    let rejecting = Machine { registry: Some(Err(limit)), ..Machine::default() };
+    let pulled = Machine { registry: Some(Ok(INDEX)), pulled: Some(limit), ..Machine::default() };
+    for machine in [rejecting, pulled] {
         let error = resolved(machine, "linux/amd64").0.unwrap_err();
         let text = UserError::explain(&error);
         assert!(matches!(error, EngineError::Base(_)), "{text}");
@@ -141,8 +141,12 @@ fn the_error_names_each_source_with_its_reason() {
         }
         assert_eq!(text.matches("hint: ").count(), 1, "{text}");
     }
-    let again =
-        Machine { asked: Some(Ok(INDEX)), pulled: Some(limit), made: true, ..Machine::default() };
+    let again = Machine {
+        registry: Some(Ok(INDEX)),
+        pulled: Some(limit),
+        made: true,
+        ..Machine::default()
+    };
     assert_eq!(resolved(again, "linux/amd64").0.map(|it| it.origin).unwrap(), Origin::Bootstrapped);
 }
 
@@ -155,7 +159,8 @@ fn an_image_for_another_platform_is_an_error_and_not_replaced() {
     let one = r#"{"digest": "sha256:1d"}"#;
     let no_match = "Error response from daemon: no matching manifest for linux/arm64 in the manifest \
                     list entries";
-    let of = |asked, pulled, is_for| Machine { asked: Some(Ok(asked)), pulled, is_for, made: true };
+    let of =
+        |index, pulled, is_for| Machine { registry: Some(Ok(index)), pulled, is_for, made: true };
     for (machine, pulls) in [
         (of(only_amd64, None, None), 0),
         (of(only_windows, Some(no_match), None), 1),
@@ -173,7 +178,7 @@ fn an_image_for_another_platform_is_an_error_and_not_replaced() {
 
 #[test]
 fn the_hint_names_only_the_option_or_key_that_helps() {
-    let silent = Machine { asked: Some(Err("429 Too Many Requests")), ..Machine::default() };
+    let silent = Machine { registry: Some(Err("429 Too Many Requests")), ..Machine::default() };
     let without = TOML.lines().filter(|line| !line.starts_with("bootstrap"));
     let without = without.collect::<Vec<_>>().join("\n");
     for (toml, base_policy, has, has_not) in [

@@ -95,7 +95,7 @@ impl EngineError {
     /// Whether a cache outside of the engine may be the cause: no program of the build failed.
     pub(super) fn may_be_the_cache(&self) -> bool {
         match self {
-            Self::Step { step, .. } => !ended_by_itself(step),
+            Self::Step { step, .. } => !exited_normally(step),
             Self::Client { .. } | Self::Gone(_) => true,
             _ => false,
         }
@@ -135,7 +135,7 @@ fn reason(error: &str) -> &str {
 }
 
 /// Messages of clients if no engine answers.
-const GONE: [&str; 7] = [
+const ENGINE_STOPPED: [&str; 7] = [
     "Cannot connect to the Docker daemon",
     "Is the docker daemon running",
     "error reading from server: EOF",
@@ -153,7 +153,7 @@ const FULL: [&str; 2] = ["no space left on device", "No space left on device"];
 pub(super) fn diagnose(status: &str, step: Option<FailedStep>, output: &[String]) -> EngineError {
     let step = match step {
         // The client repeats the step's output, so its messages do not count here.
-        Some(step) if ended_by_itself(&step) => return EngineError::of_step(step),
+        Some(step) if exited_normally(&step) => return EngineError::of_step(step),
         other => other,
     };
     let engine_words = || step.iter().map(|step| &step.error).chain(output);
@@ -167,7 +167,7 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, output: &[String]
             "`docker system df` shows the usage, and `docker buildx prune` empties the build cache",
         ));
     }
-    if let Some(output) = found(&GONE) {
+    if let Some(output) = found(&ENGINE_STOPPED) {
         let message = format!("the container engine does not answer: {output}");
         return EngineError::Gone(UserError::new(message).hint(
             "run `cargo xtask setup` to install and start the missing parts on this machine, and `cargo xtask \
@@ -200,7 +200,7 @@ fn without_level(line: &str) -> &str {
 
 /// Whether the step's program exited by itself (`exit code: 1` of `BuildKit`,
 /// `exit status 1` of podman).
-fn ended_by_itself(step: &FailedStep) -> bool {
+fn exited_normally(step: &FailedStep) -> bool {
     ["exit code: ", "exit status "].iter().any(|start| reason(&step.error).starts_with(start))
 }
 
@@ -208,7 +208,7 @@ fn ended_by_itself(step: &FailedStep) -> bool {
 fn exited(step: &FailedStep, code: u8) -> bool {
     let status = reason(&step.error).trim_start_matches(|c: char| !c.is_ascii_digit());
     let digits = status.split(|c: char| !c.is_ascii_digit()).next();
-    ended_by_itself(step) && digits.and_then(|digits| digits.parse().ok()) == Some(code)
+    exited_normally(step) && digits.and_then(|digits| digits.parse().ok()) == Some(code)
 }
 
 /// The hint for package tests that lack something.
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn only_messages_of_the_engine_end_the_run() {
-        for words in FULL.iter().chain(&GONE) {
+        for words in FULL.iter().chain(&ENGINE_STOPPED) {
             let printed = format!("cc: {words}");
             let failed =
                 step(&[&printed], r#"process "x" did not complete successfully: exit code: 1"#);

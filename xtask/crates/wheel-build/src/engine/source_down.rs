@@ -4,7 +4,7 @@
 //! rejects a request (401, 403, 404, a certificate) did answer, and another run has the same result.
 
 /// Messages of clients if no host answers, or a server is busy or broken; in lower case.
-const DOWN: [&str; 40] = [
+const MESSAGES: [&str; 40] = [
     "error sending request",
     "tcp connect error",
     "dns error",
@@ -60,18 +60,18 @@ const REFUSED: [&str; 8] = [
 ];
 
 /// Maximum number of lines between a failure and its address.
-const NEAR: usize = 8;
+const MAX_DISTANCE: usize = 8;
 
 /// The host that did not answer, if one of `lines` reports that.
 pub(crate) fn source_down(lines: &[String]) -> Option<String> {
     let is_down = |line: &String| {
         let text = without_urls(line).to_lowercase();
-        DOWN.iter().any(|words| text.contains(words))
+        MESSAGES.iter().any(|words| text.contains(words))
             && !REFUSED.iter().any(|words| text.contains(words))
     };
     let at = lines.iter().rposition(is_down)?;
-    let before = lines.iter().take(at + 1).rev().take(NEAR + 1);
-    let after = lines.iter().skip(at + 1).take(NEAR);
+    let before = lines.iter().take(at + 1).rev().take(MAX_DISTANCE + 1);
+    let after = lines.iter().skip(at + 1).take(MAX_DISTANCE);
     before.chain(after).find_map(|line| host(line))
 }
 

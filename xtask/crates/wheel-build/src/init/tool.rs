@@ -210,10 +210,10 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_manifest() {
-        let way =
+        let relative =
             |from: &str, to: &str| relative(Utf8Path::new(from), Utf8Path::new(to)).into_string();
-        assert_eq!(way("/a/b/xtask", "/a/tool/x"), "../../tool/x");
-        assert_eq!(way("/a/xtask", "/a/xtask/vendor/x"), "vendor/x");
+        assert_eq!(relative("/a/b/xtask", "/a/tool/x"), "../../tool/x");
+        assert_eq!(relative("/a/xtask", "/a/xtask/vendor/x"), "vendor/x");
     }
 
     #[test]

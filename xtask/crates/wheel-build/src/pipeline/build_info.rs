@@ -199,8 +199,8 @@ impl BuildInfo {
         interpreter: &str,
     ) -> impl Iterator<Item = &mut serde_json::Map<String, serde_json::Value>> {
         let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
-        let of_it = list.into_iter().flatten().filter(move |entry| entry["id"] == interpreter);
-        of_it.filter_map(serde_json::Value::as_object_mut)
+        let matching = list.into_iter().flatten().filter(move |entry| entry["id"] == interpreter);
+        matching.filter_map(serde_json::Value::as_object_mut)
     }
 
     /// Adds `value` to the entry of `interpreter`.

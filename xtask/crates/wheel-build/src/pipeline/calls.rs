@@ -132,11 +132,11 @@ pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, Strin
     let ignored = &job.settings.test.ignore_requirements;
     let without = (!ignored.is_empty()).then(|| ("IGNORE_REQUIREMENTS", ignored.join(" ")));
     let commands = (!config.check.commands.is_empty()).then_some(("SMOKE_COMMANDS", commands));
-    let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
+    let requested = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
     let packages = job.target.family.and_then(|it| job.settings.test.system_packages.get(&it));
     let packages = packages.map(|list| ("TEST_PACKAGES", list.join(" ")));
     let locked = locked_args(job, &["LOCKED_SMOKE"]);
-    given.into_iter().chain(commands).chain(without).chain(packages).chain(locked).collect()
+    requested.into_iter().chain(commands).chain(without).chain(packages).chain(locked).collect()
 }
 
 /// Requirements of the lock file for `job`, for the arguments in `names`.

@@ -38,8 +38,8 @@ pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
         if ctx.config.check.like == Some(Like::Index) {
             lines.push("# then xtask compares the wheel with the published one:".to_owned());
             let output = ctx.work.join("jobs").join(job.slug()).join("published");
-            let asked = (ctx.source.project(), today());
-            let mut bake = published(ctx, job, &base, asked, &output);
+            let request = (ctx.source.project(), today());
+            let mut bake = published(ctx, job, &base, request, &output);
             bake.progress = "plain";
             lines.push(printed(ctx, &bake));
         }

@@ -15,7 +15,7 @@ const FOLDER: &str = "/run/secrets";
 /// Time between attempts: the container must run first.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Writes standard input to the file `$1` with mode `$2`, atomically.
-const PUT: &str = r#"umask 077 && cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1""#;
+const WRITE: &str = r#"umask 077 && cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1""#;
 /// File that `scripts/shell.sh` waits for.
 const COMPLETE: &str = ".complete";
 
@@ -87,7 +87,8 @@ impl RuntimeSecrets {
 impl Secret {
     fn put(&self, engine: &Engine, container: &str) -> Result<(), EngineError> {
         let target = format!("{FOLDER}/{}", self.name);
-        let words = ["exec", "--interactive", container, "sh", "-c", PUT, "sh", &target, self.mode];
+        let words =
+            ["exec", "--interactive", container, "sh", "-c", WRITE, "sh", &target, self.mode];
         engine.query(&engine.client.step(words).secret_stdin(&self.contents)).map(drop)
     }
 }
@@ -108,7 +109,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("settings");
         let mut put = Command::new("sh");
-        put.args(["-c", PUT, "sh"]).arg(&target).arg("0400").stdin(Stdio::piped());
+        put.args(["-c", WRITE, "sh"]).arg(&target).arg("0400").stdin(Stdio::piped());
         let mut child = put.spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         input.write_all(b"A=").unwrap();

@@ -231,7 +231,7 @@ impl<'a> Shared<'a> {
             return Ok(built);
         }
         let earlier = workspace.built(&job.build_key, &base.digest).filter(|_| !ctx.force);
-        if let Some(built) = earlier.filter(|built| !self.was_of_peer(built)) {
+        if let Some(built) = earlier.filter(|built| !self.is_from_peer(built)) {
             watch.note(&format!("{title}: using the wheel that an earlier run built"));
             return Ok(built);
         }
@@ -250,7 +250,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Whether `built` comes from a job of this run that has another wheel now, or none.
-    fn was_of_peer(&self, built: &Built) -> bool {
+    fn is_from_peer(&self, built: &Built) -> bool {
         let by = built.by.as_deref();
         by.is_some_and(|by| self.all.iter().any(|peer| peer.job.interpreter.to_string() == by))
     }

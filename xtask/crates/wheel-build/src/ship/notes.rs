@@ -94,7 +94,7 @@ fn systems(
         let pythons: BTreeSet<&str> = builds.map(|build| build.interpreter.as_str()).collect();
         let pythons = pythons.into_iter().collect::<Vec<_>>().join(", ");
         let arch = Arch::from_platform(&first.platform.to_string()).ok();
-        let on = arch.map(|arch| taken_on(wheels, &all, arch)).unwrap_or_default();
+        let on = arch.map(|arch| preferred_on(wheels, &all, arch)).unwrap_or_default();
         let os = markdown_text(fact("os").unwrap_or(&first.target));
         let platform = markdown_text(&first.platform.to_string());
         let pythons = markdown_text(&pythons);
@@ -127,7 +127,7 @@ fn tally(outcomes: impl Iterator<Item = String>) -> String {
 
 /// Distributions on which an installer prefers one of `own` among `all` for some interpreter: it prefers the tag
 /// with the newest C library (PEP 600, "Package installers").
-fn taken_on(own: &[&Wheel], all: &[&Wheel], arch: Arch) -> String {
+fn preferred_on(own: &[&Wheel], all: &[&Wheel], arch: Arch) -> String {
     let best = |wheel: &Wheel, system: &Distribution| {
         let tags = wheel.name.tags.platforms.iter().filter_map(|tag| tag.parse().ok());
         let taken = tags.filter(|tag: &PlatformTag| installs(*tag, system.libc, arch));

@@ -63,7 +63,8 @@ fn missing_wheels_are_named_and_the_others_are_kept() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     let error = "error: missing wheel for rocky9 linux/amd64: cp311, cp313";
-    let ran = bench.collect(&[]).code(1).says(&["debian12 linux/amd64: cp313", error, "--partial"]);
+    let ran =
+        bench.collect(&[]).code(1).reports(&["debian12 linux/amd64: cp313", error, "--partial"]);
     assert!(ran.stdout.contains("1 wheel of 1 folder: now in"), "{}", ran.stdout);
     let ran = bench.collect(&["--partial", "--json"]).code(0);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -95,7 +96,7 @@ fn an_incomplete_folder_is_rejected_and_nothing_is_merged() {
         let bench = bench();
         bench.all();
         spoil(&bench);
-        bench.collect(&[]).code(1).says(&[error, "nothing was merged"]);
+        bench.collect(&[]).code(1).reports(&[error, "nothing was merged"]);
         assert_eq!(bench.workspace.dist(), [""; 0], "{error}");
     }
 }
@@ -119,7 +120,7 @@ fn a_manifest_path_outside_of_the_folder_is_rejected() {
     let elsewhere = linked.incoming.join("elsewhere");
     fs_err::rename(&file, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
-    linked.collect(&[]).code(1).says(&["contains a link"]);
+    linked.collect(&[]).code(1).reports(&["contains a link"]);
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn a_wheel_in_the_folder_of_another_target_is_rejected() {
     let bench = bench();
     let newer = demo("cp311", "2_39", "a");
     machine::add(&bench.incoming.join("one"), "debian12", &["cp311"], &newer);
-    bench.collect(&["--partial"]).code(1).says(&["manylinux_2_39_x86_64", "nothing was merged"]);
+    bench.collect(&["--partial"]).code(1).reports(&["manylinux_2_39_x86_64", "nothing was merged"]);
     assert_eq!(bench.workspace.dist(), [""; 0]);
     let manifest = bench.incoming.join("one/manifest.json");
     let text = fs_err::read_to_string(&manifest).unwrap();
@@ -138,22 +139,22 @@ fn a_wheel_in_the_folder_of_another_target_is_rejected() {
 #[test]
 fn nothing_to_collect_names_the_expected_wheels() {
     let bench = bench();
-    bench.collect(&[]).code(2).says(&["no `manifest.json`", "hint:"]);
+    bench.collect(&[]).code(2).reports(&["no `manifest.json`", "hint:"]);
     let folder = bench.incoming.join("merged/debian12-amd64");
     fs_err::create_dir_all(&folder).unwrap();
     fs_err::write(folder.join("a-1-py3-none-any.whl"), "").unwrap();
-    bench.collect(&[]).code(2).says(&["merged`", "no `manifest.json`"]);
+    bench.collect(&[]).code(2).reports(&["merged`", "no `manifest.json`"]);
     let file = folder.join("a-1-py3-none-any.whl");
     bench
         .workspace
         .run(&["collect", file.as_str()])
         .code(2)
-        .says(&["a-1-py3-none-any.whl`", "hint:"]);
+        .reports(&["a-1-py3-none-any.whl`", "hint:"]);
     // If no machine has a wheel, the error names each one.
     let absent = bench.workspace.run(&["collect", "absent", "--json"]).code(1);
     let report: serde_json::Value = serde_json::from_str(&absent.stdout).unwrap();
     assert!(!report["missing"].as_array().unwrap().is_empty(), "{report}");
-    absent.says(&["`absent`", "hint:"]);
+    absent.reports(&["`absent`", "hint:"]);
 }
 
 #[test]
@@ -162,9 +163,9 @@ fn two_builds_of_one_wheel_conflict_unless_replaced() {
     bench.machine("one", "debian12", "cp311", "a");
     bench.collect(&["--partial"]).code(0);
     bench.machine("two", "debian12", "cp311", "b");
-    bench.collect(&["--partial"]).code(1).says(&["one`", "two`", "bytes", "hint: build each"]);
+    bench.collect(&["--partial"]).code(1).reports(&["one`", "two`", "bytes", "hint: build each"]);
     fs_err::remove_dir_all(bench.incoming.join("one")).unwrap();
-    bench.collect(&["--partial"]).code(1).says(&["`dist/`", "bytes", "--replace"]);
+    bench.collect(&["--partial"]).code(1).reports(&["`dist/`", "bytes", "--replace"]);
     let ran = bench.collect(&["--partial", "--replace"]).code(0);
     assert!(ran.stdout.contains("  replaced\n"), "{}", ran.stdout);
     bench.workspace.run(&["verify"]).code(0);
@@ -172,7 +173,7 @@ fn two_builds_of_one_wheel_conflict_unless_replaced() {
     let (_, bytes) = demo("cp311", "2_36", "a");
     let name = "demo-1.0-1-cp311-cp311-manylinux_2_36_x86_64.whl".to_owned();
     machine::add(&bench.incoming.join("three"), "debian12", &["cp311"], &(name, bytes));
-    bench.collect(&["--partial"]).code(1).says(&[
+    bench.collect(&["--partial"]).code(1).reports(&[
         "for cp311",
         "demo-1.0-1-cp311",
         "hint: build each",
@@ -230,7 +231,7 @@ fn a_pure_wheel_of_an_extension_is_rejected_unless_allowed() {
     let dist = machine::add(&bench.incoming.join("one"), "debian12", &["cp311"], &pure);
     let found = "\"extension_sources\":[\"setup.py: ext_modules\"],\"image\"";
     edit_info(&dist, "\"image\"", found);
-    bench.collect(&["--partial"]).code(1).says(&["TAG103", "setup.py: ext_modules"]);
+    bench.collect(&["--partial"]).code(1).reports(&["TAG103", "setup.py: ext_modules"]);
     assert_eq!(bench.workspace.dist(), [""; 0]);
     let toml = format!("{TARGETS}\n[check]\nnative = false\n");
     fs_err::write(bench.workspace.root.join("wheels.toml"), toml).unwrap();
@@ -243,7 +244,10 @@ fn builds_in_different_images_are_rejected() {
     bench.machine("one", "debian12", "cp311", "a");
     let two = bench.machine("two", "debian12", "cp313", "a");
     edit_info(&two, "sha256:1", "sha256:2");
-    bench.collect(&["--partial"]).code(1).says(&["different images: sha256:1 and sha256:2", "pin"]);
+    bench
+        .collect(&["--partial"])
+        .code(1)
+        .reports(&["different images: sha256:1 and sha256:2", "pin"]);
 }
 
 #[test]
@@ -256,7 +260,7 @@ fn defect_12_targets_with_one_c_library_need_publish_targets() {
         bench.machine("one", "rocky9", python, "a");
         bench.machine("two", "alma9", python, "b");
     }
-    bench.collect(&[]).code(1).says(&["same name", "[publish] targets"]);
+    bench.collect(&[]).code(1).reports(&["same name", "[publish] targets"]);
     assert_eq!(bench.workspace.dist(), [""; 0]);
     fs_err::write(&toml, format!("{both}\n[publish]\ntargets = [\"rocky9\"]\n")).unwrap();
     bench.collect(&[]).code(0);
@@ -306,7 +310,7 @@ fn a_file_that_no_build_writes_is_rejected() {
     files.push(serde_json::json!({"path": "debian12-amd64/install.sh", "sha256": hash,
         "size": text.len(), "kind": "metadata"}));
     fs_err::write(one.join("manifest.json"), manifest.to_string()).unwrap();
-    bench.collect(&["--partial"]).code(1).says(&["install.sh"]);
+    bench.collect(&["--partial"]).code(1).reports(&["install.sh"]);
     assert_eq!(bench.workspace.dist(), [""; 0]);
 }
 
@@ -338,7 +342,7 @@ fn a_wheel_counts_only_for_interpreters_that_accept_it() {
     let strange = demo("cp311", "2_36", "a");
     let folder = bench.incoming.join("one");
     machine::add(&folder, "debian12", &["cp311", "cp313"], &strange);
-    bench.collect(&["--partial"]).code(1).says(&["cp313"]);
+    bench.collect(&["--partial"]).code(1).reports(&["cp313"]);
     assert_eq!(bench.workspace.dist(), [""; 0]);
     // A pure wheel supports both.
     fs_err::remove_dir_all(&folder).unwrap();

@@ -15,10 +15,10 @@ fn an_optional_wheel_may_be_missing() {
     let bench = bench();
     require(&bench, "[\"cp311-*\"]");
     bench.machine("one", "debian12", "cp311", "a");
-    bench.collect(&[]).code(1).says(&["error: missing wheel for rocky9 linux/amd64: cp311"]);
+    bench.collect(&[]).code(1).reports(&["error: missing wheel for rocky9 linux/amd64: cp311"]);
     bench.machine("two", "rocky9", "cp311", "a");
     let warning = "warning: missing wheel for rocky9 linux/amd64: cp313";
-    bench.collect(&[]).code(0).says(&[warning]);
+    bench.collect(&[]).code(0).reports(&[warning]);
     let json: serde_json::Value =
         serde_json::from_str(&bench.collect(&["--json"]).code(0).stdout).unwrap();
     let required: Vec<_> =
@@ -30,7 +30,7 @@ fn an_optional_wheel_may_be_missing() {
         "{page}"
     );
     require(&bench, "[\"cp311-nosuch_*\"]");
-    bench.collect(&[]).code(2).says(&["cp311-nosuch_*"]);
+    bench.collect(&[]).code(2).reports(&["cp311-nosuch_*"]);
 }
 
 /// A machine's folder with a good wheel, and one for cp313 that an index rejects.
@@ -48,7 +48,7 @@ fn with_a_bad_wheel(bench: &Bench) -> Utf8PathBuf {
 fn a_failing_wheel_stops_collect_only_if_it_is_required() {
     let bench = bench();
     with_a_bad_wheel(&bench);
-    bench.collect(&["--partial"]).code(1).says(&["nothing was merged"]);
+    bench.collect(&["--partial"]).code(1).reports(&["nothing was merged"]);
     assert_eq!(bench.workspace.dist(), [""; 0]);
     require(&bench, "[\"cp311-*\"]");
     let json: serde_json::Value =
@@ -107,7 +107,7 @@ fn an_optional_wheel_with_a_duplicate_name_is_omitted() {
     };
     let both = bench();
     twins(&both, "[\"*\"]", "three");
-    both.collect(&[]).code(1).says(&["same name", "[publish] targets"]);
+    both.collect(&[]).code(1).reports(&["same name", "[publish] targets"]);
     // The order of the folders does not matter.
     for machine in ["a-first", "z-last"] {
         let one = bench();

@@ -164,7 +164,7 @@ impl Ran {
     }
 
     #[track_caller]
-    pub(crate) fn says(self, words: &[&str]) -> Self {
+    pub(crate) fn reports(self, words: &[&str]) -> Self {
         for word in words {
             assert!(self.stderr.contains(word), "`{word}` is not in:\n{}", self.stderr);
         }

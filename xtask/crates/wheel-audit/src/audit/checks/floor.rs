@@ -72,9 +72,9 @@ fn check_need(
 
 /// Shortens a name: mangled names of C++ and Rust templates can fill pages.
 fn shortened(name: &str) -> String {
-    const MOST: usize = 80;
+    const MAX_NAME: usize = 80;
     let mut rest = name.chars();
-    let start: String = rest.by_ref().take(MOST).collect();
+    let start: String = rest.by_ref().take(MAX_NAME).collect();
     if rest.next().is_some() { format!("{start}…") } else { start }
 }
 

@@ -30,7 +30,7 @@ const NO_MODULE: Rule = Rule::note(
 );
 
 /// Functions that create a module. `PyPy` prefixes them with an additional `Py`.
-const MAKERS: [&str; 5] = [
+const CREATORS: [&str; 5] = [
     "PyModuleDef_Init",
     "PyModule_Create2",
     "PyModule_FromDefAndSpec2",
@@ -72,7 +72,7 @@ fn defined_statically(context: &AuditContext<'_>, elf: &Elf) -> Option<Finding> 
     let facts = elf.loadable()?;
     let is_export = |init: &String| init.starts_with("PyModExport");
     let maker =
-        MAKERS.iter().find(|&&maker| facts.imports.iter().any(|each| each.name == maker))?;
+        CREATORS.iter().find(|&&maker| facts.imports.iter().any(|each| each.name == maker))?;
     let message =
         format!("creates the module with `{maker}`, which depends on the layout of `PyObject`");
     let has_export = facts.module_inits.iter().any(is_export);
@@ -106,7 +106,7 @@ fn start_of(elf: &Elf) -> Start {
         ));
     }
     let calls = |function: &str| facts.imports.iter().any(|import| import.name == function);
-    let makes = MAKERS.iter().any(|maker| calls(maker) || calls(&format!("Py{maker}")));
+    let makes = CREATORS.iter().any(|maker| calls(maker) || calls(&format!("Py{maker}")));
     if makes || CFFI.iter().all(|function| calls(function)) {
         return Start::None(format!(
             "does not export a function that initializes the module, such as `PyInit_{name}`"

@@ -31,14 +31,14 @@ const MALFORMED: Rule = Rule::warning(
 );
 const REPEATED: Rule =
     Rule::warning("TAG010", "repeated-tag", "name each part of a compressed set once");
-const BESIDE_ANY: Rule = Rule::warning(
+const PLATFORM_BESIDE_ANY: Rule = Rule::warning(
     "TAG011",
     "platform-beside-any",
     "remove the other platforms; a wheel for `any` installs everywhere",
 );
 
 pub(super) const CHECK: Check = Check {
-    rules: &[NO_SUCH_LIBC, LATER_LIBC, REFUSED_PLATFORM, MALFORMED, REPEATED, BESIDE_ANY],
+    rules: &[NO_SUCH_LIBC, LATER_LIBC, REFUSED_PLATFORM, MALFORMED, REPEATED, PLATFORM_BESIDE_ANY],
     find,
 };
 
@@ -50,7 +50,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     if claims.contains(&PlatformTag::Any) && tags.platforms.len() > 1 {
         let message =
             format!("is for {}: `any` includes all other platforms", listing(&tags.platforms));
-        findings.push(BESIDE_ANY.broken(file, message));
+        findings.push(PLATFORM_BESIDE_ANY.broken(file, message));
     }
     let malformed = malformed(tags);
     // If no interpreter installs the wheel, TAG104 proposes other tags.

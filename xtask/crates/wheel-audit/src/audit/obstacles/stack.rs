@@ -11,7 +11,7 @@ pub(super) const EXECUTABLE_STACK: Rule = Rule::warning(
 );
 
 /// The first glibc whose `dlopen` no longer makes the stack executable (glibc, `NEWS` of 2.41).
-const REFUSES: LibcVersion = LibcVersion::new(2, 41);
+const FIRST_REJECTING: LibcVersion = LibcVersion::new(2, 41);
 /// glibc, `elf/dl-load.c` (`_dl_map_object_from_fd`).
 const WORDS: &str = "cannot enable executable stack as shared object requires: Invalid argument";
 
@@ -26,7 +26,7 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
             Role::Other => continue,
             Role::Module | Role::Needed | Role::Library => Effect::MayFail,
         };
-        let on = Condition::Glibc { from: Some(REFUSES), before: None };
+        let on = Condition::Glibc { from: Some(FIRST_REJECTING), before: None };
         let obstacle = Obstacle::new(&EXECUTABLE_STACK, &elf.path, "requires an executable stack");
         all.push(obstacle.with_loader_message(WORDS).on(on).with_effect(effect));
     }

@@ -259,7 +259,7 @@ fn a_file_after_empty_blocks_counts_for_the_floor() {
     let module = module(&[("strtol", "GLIBC_2.38", "libc.so.6")], &[]);
     let bytes = native(module).bytes();
     for count in [1, 51, 52, 1_000, 30_000] {
-        let bytes = crate::wheel::testing::behind_empty_blocks(&bytes, MODULE, count);
+        let bytes = crate::wheel::testing::after_empty_blocks(&bytes, MODULE, count);
         let folder = Folder::new();
         let path = folder.path().join(WHEEL);
         fs_err::write(&path, bytes).unwrap();

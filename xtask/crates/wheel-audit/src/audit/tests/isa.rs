@@ -85,9 +85,9 @@ const LEVEL: &str = "int level(void) { int a = 7, b, c, d; __asm__ volatile(\"cp
 
 #[test]
 fn a_check_in_a_linked_file_leaves_the_guard_unclear() {
-    let asking = linked(LEVEL, "libquery.so.1");
-    assert_eq!(found(&asking, &["x86-64-v1"]), [("ISA005", Severity::Warning)]);
-    assert_eq!(found(&asking, &[]), [("ISA005", Severity::Note)]);
+    let querying = linked(LEVEL, "libquery.so.1");
+    assert_eq!(found(&querying, &["x86-64-v1"]), [("ISA005", Severity::Warning)]);
+    assert_eq!(found(&querying, &[]), [("ISA005", Severity::Note)]);
     let silent = linked("int level(void) { return 1; }", "libquery.so.1");
     assert_eq!(found(&silent, &["x86-64-v1"]), [("ISA001", Severity::Error)]);
     // A runtime library checks only for its own code.

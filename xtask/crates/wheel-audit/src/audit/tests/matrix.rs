@@ -37,7 +37,7 @@ fn a_wheel_that_keeps_its_promise_loads_where_it_installs() {
 }
 
 #[test]
-fn defect_18_every_system_is_judged_by_its_own_glibc() {
+fn defect_18_every_system_is_compared_by_its_own_glibc() {
     for minor in [28, 34, 36, 39] {
         let version = format!("GLIBC_2.{minor}");
         let wheel = tagged(

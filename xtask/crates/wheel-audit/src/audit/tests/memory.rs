@@ -14,7 +14,7 @@ fn with_modules(count: usize, module: &[u8]) -> Fixture {
     (0..count).fold(Fixture::new(WHEEL), |all, index| all.with(&module_name(index), module))
 }
 
-fn unjudged(audit: &Audit) -> Vec<&str> {
+fn unaudited(audit: &Audit) -> Vec<&str> {
     let all = audit.findings.iter().filter(|finding| finding.code == "ELF001");
     all.map(|finding| finding.message.as_str()).collect()
 }
@@ -24,11 +24,11 @@ fn all_files_share_one_budget() {
     // Each file alone is within the budget.
     let file = tables(500, 6_000, 1);
     let few = audit(&with_modules(2, &file), &Expectations::default());
-    assert_eq!(unjudged(&few), Vec::<&str>::new());
+    assert_eq!(unaudited(&few), Vec::<&str>::new());
     let many = audit(&with_modules(30, &file), &Expectations::default());
     assert_eq!(many.verdict(), Verdict::Fail);
-    assert_eq!(unjudged(&many).len(), 1, "{:?}", many.findings);
-    let message = unjudged(&many)[0];
+    assert_eq!(unaudited(&many).len(), 1, "{:?}", many.findings);
+    let message = unaudited(&many)[0];
     assert!(message.contains("30 ELF files"), "{message}");
     assert_eq!((many.facts.elf.len(), many.facts.overall_tag.as_str()), (0, "linux_x86_64"));
 }
@@ -37,7 +37,7 @@ fn all_files_share_one_budget() {
 fn version_needs_count_with_their_findings() {
     let file = tables(1, 10, 2_000);
     let many = audit(&with_modules(40, &file), &Expectations::default());
-    assert!(unjudged(&many)[0].contains("the 40 ELF files"), "{:?}", many.findings.first());
+    assert!(unaudited(&many)[0].contains("the 40 ELF files"), "{:?}", many.findings.first());
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn the_names_of_a_file_are_limited() {
         (tables(1, 4_000, 4_000), "names of version needs"),
     ] {
         let audit = audit(&with_modules(1, &file), &Expectations::default());
-        assert!(unjudged(&audit)[0].contains(what), "{:?}", audit.findings);
+        assert!(unaudited(&audit)[0].contains(what), "{:?}", audit.findings);
     }
 }
 
@@ -61,8 +61,8 @@ fn the_symbols_of_a_file_are_limited() {
         file[at + 4..at + 8].copy_from_slice(&count.to_le_bytes());
         audit(&with_modules(1, &file), &Expectations::default())
     };
-    assert!(unjudged(&with(3 << 20))[0].contains("too many symbols"));
-    assert!(!unjudged(&with(1 << 20))[0].contains("too many symbols"), "the table is too short");
+    assert!(unaudited(&with(3 << 20))[0].contains("too many symbols"));
+    assert!(!unaudited(&with(1 << 20))[0].contains("too many symbols"), "the table is too short");
 }
 
 #[test]

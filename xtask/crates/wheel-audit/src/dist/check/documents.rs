@@ -203,8 +203,8 @@ impl Statement {
             definition.against_manifest(entry, &mut problems);
             // Without the interpreter of the build, the environment is another one.
             let builder = &definition.external_parameters.interpreter;
-            let of_it = |info: &&Info| info.interpreters.iter().any(|it| it.id == *builder);
-            if let Some(info) = info.filter(of_it) {
+            let has_builder = |info: &&Info| info.interpreters.iter().any(|it| it.id == *builder);
+            if let Some(info) = info.filter(has_builder) {
                 definition.against_info(info, &mut problems);
             }
         }
@@ -303,7 +303,7 @@ impl Checker<'_> {
     }
 
     /// Checks the existing documents of a folder without a manifest. `sums` was compared with the files.
-    pub(super) fn documents_alone(&mut self, folder: &str, sums: &Sums) {
+    pub(super) fn documents_without_manifest(&mut self, folder: &str, sums: &Sums) {
         let names = std::fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
         let names = names.filter_map(|entry| entry.file_name().into_string().ok());
         let mut names: Vec<_> = names.filter(|name| documented(name).is_some()).collect();

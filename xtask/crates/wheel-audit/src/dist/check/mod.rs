@@ -210,12 +210,12 @@ impl Checker<'_> {
         for folder in folders {
             let has = |name: &str| files::exists(&self.root.join(&folder).join(name));
             if !has(SUMS) {
-                self.documents_alone(&folder, &Sums::new());
+                self.documents_without_manifest(&folder, &Sums::new());
                 continue;
             }
             let is_ours = has("build-info.json") && has("audit.json");
-            let sums = self.sums_alone(&folder, is_ours);
-            self.documents_alone(&folder, &sums);
+            let sums = self.sums_without_manifest(&folder, is_ours);
+            self.documents_without_manifest(&folder, &sums);
             if is_ours && !folder.is_empty() && !files::exists(&self.root.join(MANIFEST)) {
                 let message = format!("missing, although `{folder}` comes from this tool");
                 self.found(DistFault::Manifest, MANIFEST, message);

@@ -95,7 +95,7 @@ impl Checker<'_> {
     }
 
     /// Compares the checksums of a folder without a manifest with its files.
-    pub(super) fn sums_alone(&mut self, folder: &str, is_ours: bool) -> Sums {
+    pub(super) fn sums_without_manifest(&mut self, folder: &str, is_ours: bool) -> Sums {
         let sums = self.sums(folder).unwrap_or_default();
         for (name, hash) in &sums {
             if self.is_full() {

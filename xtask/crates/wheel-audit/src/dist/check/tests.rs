@@ -74,9 +74,9 @@ impl Dist {
     /// Fault and path of each problem.
     pub(super) fn problems(&self) -> Vec<(DistFault, String)> {
         let problems = check(&self.root, &Known::new());
-        let mut told: Vec<_> = problems.into_iter().map(|each| (each.fault, each.path)).collect();
-        told.sort();
-        told
+        let mut found: Vec<_> = problems.into_iter().map(|each| (each.fault, each.path)).collect();
+        found.sort();
+        found
     }
 
     pub(super) fn faults(&self) -> Vec<DistFault> {

@@ -41,7 +41,7 @@ fn wheel(page: &Page<'_>, audit: &Audit, index: usize) -> Markup {
         details id={ "w" (index) } data-name=(visible(&facts.file)) data-codes=(codes(&groups)) data-bad=[bad] data-odd=[odd] open[is_only] {
             summary {
                 (badge(audit.verdict())) " " (name(&facts.file)) " "
-                span.numbers { (in_short(&numbers)) }
+                span.numbers { (short_numbers(&numbers)) }
             }
             dl.facts {
                 (fact("Floor: newest glibc version needed", &numbers.floor))
@@ -90,7 +90,7 @@ fn built(audit: &Audit, numbers: &Numbers) -> String {
         .map_or_else(|| numbers.built.clone(), |it| format!("{} ({})", numbers.built, it.evidence))
 }
 
-fn in_short(numbers: &Numbers) -> String {
+fn short_numbers(numbers: &Numbers) -> String {
     let Numbers { floor, built, claim, isa } = numbers;
     visible(&format!("floor {floor} · built on {built} · promises {claim} · isa {isa}"))
 }

@@ -47,13 +47,13 @@ fn other_sizes<const N: usize>(extra: &[u8], short: [u32; N]) -> Option<&'static
         return Some("repeats its sizes");
     }
     let needed = short.iter().filter(|value| **value == u32::MAX).count();
-    let given = numbers(field).count();
+    let present = numbers(field).count();
     // The number of a disk may follow the sizes.
-    if given < needed || !matches!(field.len() % 8, 0 | 4) {
+    if present < needed || !matches!(field.len() % 8, 0 | 4) {
         return Some("lacks the sizes that it is there for");
     }
-    let same = || numbers(field).eq(wide(extra, short).into_iter().take(given)) && given <= N;
-    (given > needed && !same()).then_some("contradicts its sizes")
+    let same = || numbers(field).eq(wide(extra, short).into_iter().take(present)) && present <= N;
+    (present > needed && !same()).then_some("contradicts its sizes")
 }
 
 fn numbers(field: &[u8]) -> impl Iterator<Item = u64> {

@@ -18,7 +18,7 @@ const OUTPUT: usize = 128 << 10;
 pub(super) const WHOLE: u64 = 24 << 20;
 
 /// Maximum size of both buffers together, in bytes: half of a thread's limit.
-const WHOLE_AND_PACKED: u64 = 32 << 20;
+const MAX_BUFFERS: u64 = 32 << 20;
 
 type Sink<'a> = &'a mut dyn FnMut(Piece<'_>) -> ControlFlow<()>;
 
@@ -121,9 +121,9 @@ impl Scratch {
         entry: &Entry,
         deflated: bool,
     ) -> Result<Vec<u8>, MemberError> {
-        const ENOUGH: usize = 256;
+        const MAX_HEAD: usize = 256;
         let mut packed = Vec::new();
-        reader.take(entry.packed_size.min(ENOUGH as u64)).read_to_end(&mut packed)?;
+        reader.take(entry.packed_size.min(MAX_HEAD as u64)).read_to_end(&mut packed)?;
         if !deflated {
             packed.truncate(4);
             return Ok(packed);
@@ -165,7 +165,7 @@ impl Scratch {
         sink: Sink<'_>,
     ) -> Result<bool, MemberError> {
         let total = entry.size.saturating_add(entry.packed_size);
-        if entry.size > WHOLE || total > WHOLE_AND_PACKED {
+        if entry.size > WHOLE || total > MAX_BUFFERS {
             // Readers of a large member may need memory for its tables.
             self.0.both = Vec::new();
             return Ok(false);
@@ -212,10 +212,10 @@ impl Scratch {
             let status = inflater
                 .decompress(packed, output, FlushDecompress::None)
                 .map_err(|_| MemberError::Damaged("broken compressed data"))?;
-            let (taken, given) =
+            let (consumed, produced) =
                 (inflater.total_in() - before_in, inflater.total_out() - before_out);
-            packed = packed.get(size(taken)..).unwrap_or_default();
-            let piece = output.get(..size(given)).unwrap_or_default();
+            packed = packed.get(size(consumed)..).unwrap_or_default();
+            let piece = output.get(..size(produced)).unwrap_or_default();
             if !piece.is_empty() {
                 count.add(piece)?;
                 if sink(Piece::Part(piece)).is_break() {
@@ -224,7 +224,7 @@ impl Scratch {
             }
             match status {
                 Status::StreamEnd => break,
-                _ if taken == 0 && given == 0 => {
+                _ if consumed == 0 && produced == 0 => {
                     return Err(MemberError::Damaged("invalid compressed data"));
                 }
                 Status::Ok | Status::BufError => {}
@@ -244,7 +244,7 @@ fn make_room(buffer: &mut Vec<u8>, count: usize) {
     const SMALL: usize = 1 << 20;
     if buffer.capacity() < count {
         *buffer = Vec::new();
-        let most = size(WHOLE_AND_PACKED) + 64;
+        let most = size(MAX_BUFFERS) + 64;
         buffer.reserve_exact(if count <= SMALL { SMALL } else { most.max(count) });
     }
     if buffer.len() < count {

@@ -176,12 +176,12 @@ fn owner(machine: &Machine, handler: &Handler) -> String {
     if handler.name.starts_with(OWN) {
         return "cargo xtask binfmt".to_owned();
     }
-    let brought = |package: &&&str| {
+    let contains = |package: &&&str| {
         let list = machine.at(&format!("/var/lib/dpkg/info/{package}.list"));
         let text = fs_err::read_to_string(list).unwrap_or_default();
         text.lines().any(|line| line == handler.interpreter)
     };
-    match PACKAGES.iter().find(brought) {
+    match PACKAGES.iter().find(contains) {
         Some(package) => format!("package {package}"),
         None if machine.has(&handler.interpreter) => "another program".to_owned(),
         None => BY_IMAGE.to_owned(),

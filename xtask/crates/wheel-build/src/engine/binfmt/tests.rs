@@ -165,8 +165,8 @@ fn an_impossible_installation_is_rejected_with_a_hint() {
     let rocky = fixture::rocky_9().file(&format!("{MOUNT}/status"), "enabled\n");
     assert!(refusal(&rocky, InstallMethod::Auto).contains("Rocky Linux 9.4"));
     let rootless = Exec::fake(|step: &Step| {
-        let asked = step.args.iter().any(|arg| arg.contains("SecurityOptions"));
-        if asked { Ok(Captured::ok("[\"name=rootless\"]")) } else { fails().capture(step) }
+        let is_query = step.args.iter().any(|arg| arg.contains("SecurityOptions"));
+        if is_query { Ok(Captured::ok("[\"name=rootless\"]")) } else { fails().capture(step) }
     });
     let machine = mounted().user().programs(&["/usr/bin/docker"]);
     let status = examine(&rootless, &machine.machine, &arm64()).unwrap();

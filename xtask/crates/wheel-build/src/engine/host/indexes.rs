@@ -196,45 +196,45 @@ pub(super) fn bridge(settings: &mut Settings) {
     let known = settings.clone();
     let get = |name: &str| known.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let pip_url = |word: &str| with_credentials(word, &known);
-    let mut give = |name: &str, value: Option<String>| {
+    let mut set = |name: &str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             settings.insert(name.to_owned(), value);
         }
     };
     let uv_default = get("UV_DEFAULT_INDEX").or(get("UV_INDEX_URL"));
     match (get("PIP_INDEX_URL"), uv_default) {
-        (Some(url), None) => give("UV_DEFAULT_INDEX", Some(url.to_owned())),
-        (None, Some(index)) => give("PIP_INDEX_URL", Some(pip_url(index))),
+        (Some(url), None) => set("UV_DEFAULT_INDEX", Some(url.to_owned())),
+        (None, Some(index)) => set("PIP_INDEX_URL", Some(pip_url(index))),
         _ => {}
     }
     let uv_more = [get("UV_INDEX"), get("UV_EXTRA_INDEX_URL")].into_iter().flatten();
     let uv_more: Vec<&str> = uv_more.flat_map(str::split_whitespace).collect();
     match get("PIP_EXTRA_INDEX_URL") {
         Some(urls) if uv_more.is_empty() => {
-            give("UV_INDEX", Some(urls.to_owned()));
+            set("UV_INDEX", Some(urls.to_owned()));
             // pip uses the best version of all indexes. uv's default stops at the first index that has the
             // project.
             let strategy = get("UV_INDEX_STRATEGY").unwrap_or("unsafe-best-match");
-            give("UV_INDEX_STRATEGY", Some(strategy.to_owned()));
+            set("UV_INDEX_STRATEGY", Some(strategy.to_owned()));
         }
         None => {
             let urls: Vec<String> = uv_more.into_iter().map(pip_url).collect();
-            give("PIP_EXTRA_INDEX_URL", Some(urls.join(" ")));
+            set("PIP_EXTRA_INDEX_URL", Some(urls.join(" ")));
         }
         Some(_) => {}
     }
     for (one, other) in [("PIP_TRUSTED_HOST", "UV_INSECURE_HOST"), ("PIP_NO_INDEX", "UV_NO_INDEX")]
     {
         match (get(one), get(other)) {
-            (Some(value), None) => give(other, Some(value.to_owned())),
-            (None, Some(value)) => give(one, Some(value.to_owned())),
+            (Some(value), None) => set(other, Some(value.to_owned())),
+            (None, Some(value)) => set(one, Some(value.to_owned())),
             _ => {}
         }
     }
     // pip separates them by spaces, uv by commas.
     match (get("PIP_FIND_LINKS"), get("UV_FIND_LINKS")) {
-        (Some(links), None) => give("UV_FIND_LINKS", Some(links.replace(' ', ","))),
-        (None, Some(links)) => give("PIP_FIND_LINKS", Some(links.replace(',', " "))),
+        (Some(links), None) => set("UV_FIND_LINKS", Some(links.replace(' ', ","))),
+        (None, Some(links)) => set("PIP_FIND_LINKS", Some(links.replace(',', " "))),
         _ => {}
     }
 }

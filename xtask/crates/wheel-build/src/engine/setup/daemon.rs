@@ -10,7 +10,7 @@ use camino::Utf8Path;
 use crate::exec::{Exec, ExecError, Step, interrupt};
 
 /// Maximum duration of one query.
-const QUESTION: Duration = Duration::from_secs(5);
+const QUERY_LIMIT: Duration = Duration::from_secs(5);
 /// Pause between two queries.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Number of the log's last lines in an error.
@@ -38,7 +38,7 @@ const CAUSES: [(&str, &str); 6] = [
 
 /// Whether the engine answers `question`.
 pub(super) fn answers(exec: &Exec, question: &Step) -> Result<bool, ExecError> {
-    match exec.capture(&question.clone().timeout(QUESTION)) {
+    match exec.capture(&question.clone().timeout(QUERY_LIMIT)) {
         Ok(answer) => Ok(answer.success),
         Err(ExecError::Interrupted) => Err(ExecError::Interrupted),
         Err(_) => Ok(false),

@@ -18,7 +18,7 @@ use crate::exec::{EnvValue, Step};
 
 /// A query that only an engine can answer. docker 26 exits `info` with status 0 without an
 /// engine.
-const QUESTION: [&str; 3] = ["version", "--format", "{{.Server.Version}}"];
+const VERSION_QUERY: [&str; 3] = ["version", "--format", "{{.Server.Version}}"];
 
 /// The fixed hardware address of the engine's bridge: the locally administered one that docker itself
 /// used to derive from its first network's gateway, 172.17.0.1.
@@ -33,7 +33,7 @@ pub(crate) fn plan(
     options: &SetupOptions,
     folders: &Folders,
 ) -> anyhow::Result<SetupPlan> {
-    let engine = if options.engine { lacks(facts)? } else { Lacks::default() };
+    let engine = if options.engine { lacks(facts)? } else { MissingParts::default() };
     let foreign = foreign(facts, options)?;
     let mut packages: BTreeSet<&'static str> = engine.packages.clone();
     if options.bootstrap && !facts.has("mmdebstrap") {
@@ -150,13 +150,13 @@ impl SetupPlan {
 
 /// Which of client, engine and buildx are missing.
 #[derive(Debug, Default)]
-struct Lacks {
+struct MissingParts {
     packages: BTreeSet<&'static str>,
     start: bool,
 }
 
-fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
-    let mut lacks = Lacks::default();
+fn lacks(facts: &Facts) -> anyhow::Result<MissingParts> {
+    let mut lacks = MissingParts::default();
     let not_ours = |what: String, hint: String| Err(UserError::new(what).hint(hint).into());
     match &facts.engine {
         EngineState::Answers(server) if server.is_new_enough() => {}
@@ -362,7 +362,7 @@ fn place_config(facts: &Facts, folders: &Folders) -> Action {
 
 /// Starts the engine with systemd, or directly without systemd.
 fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
-    let question = elevate(facts, Step::new("docker", QUESTION));
+    let question = elevate(facts, Step::new("docker", VERSION_QUERY));
     if facts.systemd {
         let start = elevate(facts, Step::new("systemctl", ["start", "docker"]))
             .hint("run `journalctl --unit docker --lines 20` for the reason");
@@ -393,7 +393,7 @@ fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
 /// Whether to set a fixed address for the engine's bridge: the bridge has none now, or the engine starts without
 /// udev and may create a bridge without one. The required program is only installed if the address is the only
 /// problem, or together with the engine; a mere start needs no network.
-fn needs_bridge_address(facts: &Facts, engine: &Lacks) -> bool {
+fn needs_bridge_address(facts: &Facts, engine: &MissingParts) -> bool {
     if facts.engine_elsewhere().is_some() {
         return false;
     }

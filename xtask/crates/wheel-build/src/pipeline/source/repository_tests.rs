@@ -18,7 +18,7 @@ use crate::config::{LocalSource, PathPattern};
 use crate::exec::Exec;
 
 /// Commands of build backends (`setuptools_scm`, versioningit, PDM, dunamai).
-const QUESTIONS: [&str; 15] = [
+const QUERIES: [&str; 15] = [
     "describe --dirty --tags --long --match *[0-9]*",
     "describe --dirty --always",
     "describe --tags --long --always --first-parent",
@@ -158,7 +158,7 @@ impl Pair {
     fn assert_equal(&self, tree: &Utf8Path) -> Utf8PathBuf {
         let copy = self.container(tree);
         let hidden = |name: &&[u8]| *name == LEFT_OUT.as_bytes();
-        for question in QUESTIONS {
+        for question in QUERIES {
             let kept = |folder| {
                 let answer = git(folder, question);
                 let lines = answer.split(|byte| *byte == 0).filter(|name| !hidden(name));

@@ -134,7 +134,7 @@ impl Observed {
             (_, None) => None,
             (State::Loads | State::Withheld, Some(loads)) => Some(loads),
             (State::Breaks, Some(loads)) => Some(!loads),
-            (State::LoadsOnSome, Some(_)) => Some(self.fails_on_processor_alone()),
+            (State::LoadsOnSome, Some(_)) => Some(self.fails_only_on_processor()),
         };
         match agrees {
             Some(false) => Agreement::Miss,
@@ -144,7 +144,7 @@ impl Observed {
     }
 
     /// Whether only the processor prevents files from loading.
-    fn fails_on_processor_alone(&self) -> bool {
+    fn fails_only_on_processor(&self) -> bool {
         self.files.iter().all(|file| file.ok != Some(false) || file.needs_newer_processor())
     }
 }

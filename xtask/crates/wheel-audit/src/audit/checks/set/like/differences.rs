@@ -73,7 +73,7 @@ impl Differences<'_> {
         }
     }
 
-    fn has_alone<'n>(&mut self, rule: &Rule, names: impl Iterator<Item = &'n String>) {
+    fn only_in_this_wheel<'n>(&mut self, rule: &Rule, names: impl Iterator<Item = &'n String>) {
         let message = format!("this wheel contains it, but `{}` does not", self.theirs);
         for name in names {
             self.found(rule, false, name, message.clone());
@@ -82,7 +82,7 @@ impl Differences<'_> {
 
     fn names(&mut self, ours: &Shape, theirs: &Shape) {
         self.lacks(&LACKS_MODULE, theirs.modules.difference(&ours.modules));
-        self.has_alone(&OWN_MODULE, ours.modules.difference(&theirs.modules));
+        self.only_in_this_wheel(&OWN_MODULE, ours.modules.difference(&theirs.modules));
         let lost = || theirs.files.difference(&ours.files).filter(|name| is_content(name));
         let is_program = |name: &&String| theirs.programs.contains(*name);
         self.lacks(&LACKS_EXECUTABLE, lost().filter(is_program));
@@ -95,7 +95,7 @@ impl Differences<'_> {
             self.found(&LACKS_FILES, false, name, message.clone());
         }
         let alone = ours.files.difference(&theirs.files).filter(|name| is_content(name));
-        self.has_alone(&OWN_FILES, alone);
+        self.only_in_this_wheel(&OWN_FILES, alone);
         let is_dull = |name: &&String| !ours.programs.contains(*name);
         for name in theirs.programs.intersection(&ours.files).filter(is_dull) {
             let message = format!("it is executable in `{}`, but not in this wheel", self.theirs);
@@ -122,7 +122,7 @@ impl Differences<'_> {
             self.found(&OTHER_ENTRY_POINTS, should_be_equal, name, message);
         }
         let is_new = |name: &&String| !theirs.entry_points.contains_key(*name);
-        self.has_alone(&OTHER_ENTRY_POINTS, ours.entry_points.keys().filter(is_new));
+        self.only_in_this_wheel(&OTHER_ENTRY_POINTS, ours.entry_points.keys().filter(is_new));
     }
 
     fn requirements(&mut self, ours: &Texts, theirs: &Texts) {

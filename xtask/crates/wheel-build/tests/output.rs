@@ -35,9 +35,9 @@ fn report_files_are_written_in_addition_to_the_output() {
 fn only_one_report_is_printed_and_a_failed_write_is_an_error() {
     let workspace = with_wheel();
     let wheel = "demo-1.0-py3-none-any.whl";
-    workspace.run(&["verify", wheel, "--json", "--markdown"]).code(2).says(&["--markdown"]);
+    workspace.run(&["verify", wheel, "--json", "--markdown"]).code(2).reports(&["--markdown"]);
     let ran = workspace.run(&["verify", wheel, "--html", "no/such/folder.html"]).code(2);
-    ran.says(&["HTML", "no/such/folder.html"]);
+    ran.reports(&["HTML", "no/such/folder.html"]);
 }
 
 #[test]
@@ -46,11 +46,11 @@ fn an_argument_that_is_no_path_has_a_hint() {
     w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
     for path in ["debian:12", "nope.whl"] {
         let ran = w.run(&["verify", path]).code(2);
-        ran.says(&[&format!("error: `{path}`"), "hint: ", "--only"]);
+        ran.reports(&[&format!("error: `{path}`"), "hint: ", "--only"]);
     }
     for only in ["debian12", "debian12-adm64"] {
         let ran = w.run(&["verify", "--only", only]).code(2);
-        ran.says(&["`--only debian12-amd64`?"]);
+        ran.reports(&["`--only debian12-amd64`?"]);
     }
 }
 
@@ -79,10 +79,10 @@ fn unreadable_settings_are_reported_without_blocking() {
     let made = std::process::Command::new("mkfifo").arg(fifo.as_str()).status().unwrap();
     assert!(made.success());
     let expected = format!("`{fifo}` is not inherited: it is not a regular file");
-    w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run"]).code(0).says(&[&expected]);
+    w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run"]).code(0).reports(&[&expected]);
     assert!(w.run(&["doctor"]).stdout.contains("inherited settings"));
     // A value that is too large for a variable is an error that names the secret.
     fs_err::write(w.fake.join(".netrc"), "machine a.example\n".repeat(10_000)).unwrap();
     let ran = w.run(&["wheels", "debian:12", "linux/amd64"]).code(2);
-    ran.says(&["`netrc`", "180000 bytes", "hint: "]);
+    ran.reports(&["`netrc`", "180000 bytes", "hint: "]);
 }
