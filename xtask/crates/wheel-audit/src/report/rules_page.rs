@@ -10,9 +10,14 @@ const HEAD: &str = "\
 `cargo xtask verify` and `wheel-audit verify` report findings. Each finding has the code of a rule, and this page \
 describes every rule. `cargo xtask rules CODE` prints the same text.
 
-A finding is an *error* (the wheel breaks a promise, or nobody can confirm that it keeps it), a *warning* (it works, \
-and has a fault) or a *note*. Errors make the command exit with status 1. Use `[[check.override]]` in `wheels.toml` to \
-change the severity of a finding; a `reason` is required.
+A finding has one of these severities. Errors make the command exit with status 1.
+
+- *error*: the wheel breaks a promise of its tags or metadata, or the audit cannot confirm the promise.
+- *warning*: the wheel installs and loads, but has a fault.
+- *note*: a fact that a maintainer should know.
+
+Use `[[check.override]]` in `wheels.toml` to change the severity of a finding; a `reason` is required. With `--publish`, \
+no override applies to a finding for which the package index rejects the wheel.
 
 ";
 

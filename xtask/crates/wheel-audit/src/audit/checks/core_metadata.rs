@@ -10,7 +10,7 @@ use crate::wheel::{CoreMetadata, is_name, requirement_fault};
 const UNKNOWN_VERSION: Rule = Rule::warning(
     "MET006",
     "unknown-metadata-version",
-    "write a metadata version that the package index accepts, 2.1 to 2.4",
+    "write a metadata version that the package index accepts, such as 2.4",
 )
 .refused_by_index();
 const LATER_FIELD: Rule = Rule::warning(
@@ -53,7 +53,8 @@ const TWO_LICENCES: Rule = Rule::warning(
     "MET014",
     "two-licences",
     "remove `License`, which `License-Expression` replaces (PEP 639)",
-);
+)
+.refused_by_index();
 
 const REQUIREMENT: Rule = Rule::warning(
     "MET051",
@@ -160,7 +161,8 @@ fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
             found.push((&LATER_FIELD, message));
         }
     }
-    let has = |name: &str| headers.all(name).next().is_some();
+    // The index ignores empty fields.
+    let has = |name: &str| headers.all(name).any(|value| !value.is_empty());
     if has("License-Expression") && has("License") {
         found.push((&TWO_LICENCES, "has both `License-Expression` and `License`".into()));
     }

@@ -8,8 +8,7 @@ use crate::elf::Tls;
 pub(super) const STATIC_TLS: Rule = Rule::warning(
     "ELF039",
     "static-tls",
-    "compile without `-ftls-model=initial-exec`, or link the library into the module with \
-     `-ftls-model=global-dynamic`; the loader reserves little space for files that are loaded at run time",
+    "compile without `-ftls-model=initial-exec`; the loader reserves little space for files that are loaded at run time",
 );
 
 /// The bytes that every glibc since 2.26 reserves for files that are loaded later (`elf/dl-tls.c`,

@@ -26,7 +26,10 @@ fn fields_belong_to_the_version_of_the_metadata() {
     for version in ["2.0", "3.0", "2.9", "two"] {
         assert_eq!(metadata(version, "Requires-Dist: a\n"), ["MET006"], "{version}");
     }
-    assert_eq!(metadata("2.4", "License-Expression: MIT\nLicense: MIT\n"), ["MET014"]);
+    let twice = "License-Expression: MIT\nLicense: MIT\n";
+    assert_eq!(metadata("2.4", twice), ["MET014"]);
+    assert_eq!(published("2.4", twice), [("MET014", Severity::Error)]);
+    assert_eq!(metadata("2.4", "License-Expression: MIT\nLicense: \n"), GOOD);
 }
 
 #[test]

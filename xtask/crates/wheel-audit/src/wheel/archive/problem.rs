@@ -45,7 +45,7 @@ pub enum ArchiveProblem {
     #[error("`{name}` has an extra field that {reason}")]
     ExtraField { name: String, reason: &'static str },
     /// Bytes that belong to no member, and may hide data.
-    #[error("{count} bytes at offset {offset} belong to nothing")]
+    #[error("{count} bytes at offset {offset} belong to no member")]
     StrayBytes { offset: u64, count: u64 },
     /// Two members share bytes.
     #[error("`{name}` overlaps with the bytes before it")]
