@@ -18,7 +18,7 @@ engine.
 ";
 
 /// The meaning of an exit status, unless a command has its own.
-const STATUS: &str = "0 good, 1 findings or a missing wheel, 2 could not run.";
+const STATUS: &str = "0 success, 2 could not run.";
 
 /// The page for `tool`. Its `developer` commands exist only in this repository.
 pub(super) fn page(mut tool: Command, developer: &[&str]) -> String {

@@ -14,7 +14,7 @@ One file at the top of the repository, `wheels.toml`, configures the builds. Thi
 `xtask/wheels.schema.json` is its JSON schema, with which editors complete and check the file.
 
 - `wheels.local.toml` overrides keys on one machine. Keep it out of git. The tool merges tables key by key, and \
-`[[target]]` by `name`; a list or value replaces the other one, and so does the table `[source]`.
+`[[target]]` tables by `name`. A list or value replaces that of `wheels.toml`. So does the table `[source]`, as a whole.
 - `wheels-NAME.toml` configures a further package of the repository. Select it with `--config wheels-NAME.toml`.
 
 The smallest file:

@@ -48,6 +48,9 @@ fn follow(
         let folder = path.parent().unwrap_or(Utf8Path::new(""));
         normal(&folder.join(file)).ok_or_else(|| format!("`{link}` leaves the repository"))?
     };
+    if path.starts_with("docs") && !target.starts_with("docs") {
+        return Err(format!("the link `{link}` leads out of `docs/`, so it is dead in the book"));
+    }
     if !root.join(&target).exists() {
         return Err(format!("the link `{link}` leads to `{target}`, which does not exist"));
     }

@@ -46,7 +46,7 @@ pub(crate) enum Mode {
     Write,
     /// Check pages: up to date, links, command lines, configuration, mdBook
     #[command(after_help = "Examples:\n  # Check every page\n  cargo xtask docs check\n\n\
-        Exit status: 0 good, 1 a page has a problem, 2 could not run.")]
+        Exit status: 0 every page is good, 1 a page has a problem, 2 could not run.")]
     Check,
 }
 

@@ -113,18 +113,18 @@ fn each_kind_of_problem_is_reported_with_its_place() {
     let pages =
         ["checks", "commands", "configuration", "own"].map(|it| format!("- [{it}]({it}.md)\n"));
     fs_err::write(root.join("docs/SUMMARY.md"), pages.concat()).unwrap();
-    let own = "# Own\n\n[a](commands.md#cargo-xtask-wheels) [b](../README.md#top) [c](own.md)\n";
+    let own = "# Own\n\n[a](commands.md#cargo-xtask-wheels) [b](own.md)\n";
     fs_err::write(root.join("docs/own.md"), own).unwrap();
-    fs_err::write(root.join("README.md"), "# Top\n").unwrap();
+    fs_err::write(root.join("README.md"), "# Top\n[a](docs/own.md#own)\n").unwrap();
     assert_eq!(problems(root).unwrap(), []);
-    let wrong = "# Own\n[a](none.md)\n[b](commands.md#none)\n[c](../../x.md)\n[d](#none)\n[e][none] [e]\n\
+    let wrong = "# Own\n[a](none.md)\n[b](commands.md#none)\n[c](../../x.md)\n[c](../README.md)\n[d](#none)\n[e][none] [e]\n\
         ```\nx\n```\n```bash\nx\n```\n";
     fs_err::write(root.join("docs/own.md"), wrong).unwrap();
     fs_err::write(root.join("docs/unlisted.md"), "# Unlisted\n").unwrap();
     fs_err::write(root.join("docs/checks.md"), "# Stale\n").unwrap();
     let found = problems(root).unwrap();
     let places: Vec<_> = found.iter().map(|it| format!("{}:{}", it.file, it.line)).collect();
-    let own = [2, 3, 4, 5, 6, 7, 10].map(|line| format!("docs/own.md:{line}"));
+    let own = [2, 3, 4, 5, 6, 7, 8, 11].map(|line| format!("docs/own.md:{line}"));
     let first = ["docs/checks.md:1".to_owned()];
     assert_eq!(places, [&first, &own[..], &["docs/unlisted.md:0".to_owned()]].concat());
     assert_eq!(found[0].message, super::OUT_OF_DATE);

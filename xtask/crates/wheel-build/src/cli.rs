@@ -62,12 +62,12 @@ enum Command<Own: Subcommand> {
     ///
     /// Private indexes, mirrors and proxies: builds inherit this machine's settings for pip, uv, cargo, rustup, apt
     /// proxies, certificates and netrc, e.g. `PIP_INDEX_URL`, `UV_INDEX`, `pip.conf` and `uv.toml`. They reach build
-    /// steps as secrets and never a layer. `docs/inherited-settings.md` lists all of them.
+    /// steps as secrets, and no layer contains them. `docs/inherited-settings.md` lists all of them.
     Wheels(commands::wheels::WheelsArgs),
     /// Record exact versions of all build inputs in `wheels.lock`
     ///
-    /// Records base images, system packages, Python requirements and interpreters. Later builds use these versions;
-    /// `cargo xtask wheels --locked` fails if it cannot.
+    /// Records base images, system packages, Python requirements and interpreters. Later builds use these versions.
+    /// `cargo xtask wheels --locked` fails if a build would use others.
     Lock(commands::lock::LockArgs),
     /// Build wheels twice under different conditions and compare the bytes
     Reproduce(commands::reproduce::ReproduceArgs),

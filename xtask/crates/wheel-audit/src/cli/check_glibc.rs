@@ -17,10 +17,10 @@ pub struct CheckGlibcArgs {
     /// Wheels, ELF files or folders. `-` reads a list of paths from stdin
     #[arg(value_name = "PATH")]
     pub paths: Vec<Utf8PathBuf>,
-    /// Report files that need a newer glibc: `2.36` [default: the wheel's platform tag]
+    /// Report files that need a newer glibc than this, e.g. `2.36` [default: that of the wheel's platform tag]
     #[arg(long, value_name = "VERSION", conflicts_with = "target")]
     pub max: Option<LibcVersion>,
-    /// Report files that need a newer C library than this distribution's: `debian:12`
+    /// Report files that need a newer C library than this distribution's, e.g. `debian:12`
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
     /// The output.

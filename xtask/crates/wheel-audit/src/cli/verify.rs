@@ -23,7 +23,7 @@ pub struct VerifyArgs {
     /// Compare with published wheels of the same project
     #[arg(long, value_name = "FOLDER-OR-WHEEL")]
     pub like: Vec<Utf8PathBuf>,
-    /// Skip the machine code, which takes about a third of the time
+    /// Skip the machine code, which takes about 40 % of the time
     #[arg(long)]
     pub no_isa: bool,
     /// Limit of `check-glibc`, which this command rejects with a hint

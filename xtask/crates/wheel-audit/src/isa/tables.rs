@@ -98,7 +98,7 @@ impl<'a> Texts<'a> {
 }
 
 impl<'a> Symbols<'a> {
-    /// The full symbol table; it is not there in stripped files.
+    /// The full symbol table, which stripped files lack.
     pub(super) fn full(elf: &CodeFile<'a>) -> Option<Self> {
         Self::of_section(elf, elf.sections.iter().find(|each| each.sh_type == SHT_SYMTAB)?)
     }

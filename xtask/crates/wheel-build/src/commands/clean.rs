@@ -48,7 +48,7 @@ pub(crate) struct CleanArgs {
     /// Remove the files of `dist/` that its manifest lists
     #[arg(long)]
     pub dist: bool,
-    /// Remove the build cache of our build steps; requires `--everywhere`
+    /// Remove the build cache of xtask's steps; requires `--everywhere`
     #[arg(long)]
     pub cache: bool,
     /// Remove base images and images with interpreters that xtask made; requires `--everywhere`

@@ -22,7 +22,7 @@ pub(crate) struct IndexArgs {
     /// Write the wheels only, for an upload
     #[arg(long)]
     pub flat: bool,
-    /// Reject wheels that an index rejects or that no smoke test covers, and missing wheels
+    /// Fail if an index would reject a wheel, if no smoke test covers it, or if a required wheel is missing
     #[arg(long)]
     pub publish: bool,
 }

@@ -27,7 +27,7 @@ pub(crate) struct SetupArgs {
     /// Also set up emulation for this architecture, e.g. arm64 (repeatable)
     #[arg(long, value_name = "ARCH")]
     pub emulate: Vec<String>,
-    /// Add the release that provides a newer engine to `/etc/apt`, for its updates
+    /// Add the apt source of a newer engine to `/etc/apt`, so that the engine receives updates
     #[arg(long)]
     pub permanent: bool,
     /// Print the resulting state of the machine as JSON

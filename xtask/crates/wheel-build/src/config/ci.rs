@@ -30,7 +30,7 @@ pub(crate) struct Ci {
     /// Cron expression (UTC) for a GitHub run that builds all wheels without cached layers. [default: no scheduled run]
     #[serde(default, deserialize_with = "words::schedule")]
     pub schedule: Option<String>,
-    /// Default branch. Hosted CI releases its wheels. [default: `main`]
+    /// Default branch of the repository. Hosted CI publishes its wheels as a pre-release. [default: `main`]
     pub branch: Option<Word>,
     /// Where the hosted workflow stores layers for its next run. [default: `gha`]
     #[serde(default)]

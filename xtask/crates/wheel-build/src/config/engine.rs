@@ -11,7 +11,7 @@ use super::{Platform, words};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EngineSettings {
-    /// Program that builds. [default: `docker`]
+    /// Program that builds. [default: docker if installed, else podman]
     pub tool: Option<Tool>,
     /// The engine, as an address or a docker context. [default: the current context of docker]
     #[serde(default, deserialize_with = "words::engine")]

@@ -168,7 +168,7 @@ pub(crate) struct Check {
     /// Check whether an index accepts the wheels. A reason for a rejection is then an error. [default: false]
     #[serde(default)]
     pub publish: bool,
-    /// Different severities for findings (`[[check.override]]`). Later entries override earlier ones.
+    /// Severities of findings. Later entries override earlier ones.
     #[serde(default, rename = "override")]
     pub overrides: Vec<RuleOverride>,
     /// Modules that the smoke test imports. [default: every extension module of the wheel]

@@ -10,7 +10,7 @@ use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName};
 const LIBC: &str = "libc.so.6";
 /// A name of glibc's loader. The export tables accept any of its names.
 const LOADER: &str = "ld-linux-x86-64.so.2";
-/// A glibc for which interpreters load only the libraries that all of them load.
+/// A glibc so old that the tables list only the libraries that every interpreter loads.
 const OLD: Libc = Libc::Glibc(LibcVersion::new(2, 5));
 
 /// The interpreters and the C library that a wheel is for.

@@ -13,7 +13,7 @@ use crate::text::shown;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[expect(missing_docs, reason = "the messages explain the fields")]
 pub enum ArchiveProblem {
-    /// A name outside of the installation folder, or one that differs between systems.
+    /// A name outside of the installation folder, or one that means another path on other systems.
     #[error("`{name}` is an unsafe name: {reason}")]
     UnsafeName { name: String, reason: &'static str },
     /// A name that is too long for a path on any system.
@@ -22,7 +22,7 @@ pub enum ArchiveProblem {
     /// A symbolic link, device or other special file.
     #[error("`{name}` is not a regular file: its mode is {mode:o}")]
     SpecialFile { name: String, mode: u32 },
-    /// A file that runs with the rights of its owner or group, or stays in memory.
+    /// A file with the set-user-ID, set-group-ID or sticky bit.
     #[error("`{name}` has the mode {mode:o}, with set-user-ID, set-group-ID or sticky bit")]
     SpecialMode { name: String, mode: u32 },
     /// A file whose mode does not allow its owner to read it.

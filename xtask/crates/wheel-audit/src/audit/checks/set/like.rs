@@ -22,14 +22,14 @@ const LACKS_MODULE: Rule = Rule::warning(
     "search the build log for a compiler error; to accept the difference, add a `[[check.override]]` with `path`",
 );
 const OWN_MODULE: Rule =
-    Rule::warning("SET103", "module-of-its-own", "check that you intend to publish the module");
+    Rule::note("SET103", "module-of-its-own", "check that you intend to publish the module");
 const LACKS_FILES: Rule = Rule::warning(
     "SET104",
     "lacks-files",
     "pack the missing files; to accept the difference, add a `[[check.override]]` with `path`",
 );
 const OWN_FILES: Rule =
-    Rule::warning("SET105", "files-of-its-own", "check that you intend to publish the files");
+    Rule::note("SET105", "files-of-its-own", "check that you intend to publish the files");
 const LACKS_EXECUTABLE: Rule = Rule::warning(
     "SET106",
     "lacks-executable",
