@@ -37,7 +37,9 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             findings.push(TEXT_RELOCATIONS.broken(path, "has relocations in its code"));
         }
         if facts.writable_code {
-            findings.push(WRITABLE_CODE.broken(path, "has a segment that is both writable and executable"));
+            findings.push(
+                WRITABLE_CODE.broken(path, "has a segment that is both writable and executable"),
+            );
         }
     }
     // One finding covers all files, because a build usually links them alike.
