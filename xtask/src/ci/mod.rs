@@ -158,6 +158,9 @@ pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
             results.push(timed(name, || run_step(&exec, &workspace, step, missing))?);
         }
     }
+    if args.has(Group::Test) {
+        results.push(fuzz(&exec, &workspace, args)?);
+    }
     if args.has(Group::Lint) {
         results.push(timed("docs", || Ok(Outcome::of(docs::check(&workspace.root)?)))?);
         results.push(timed("book", || book(&exec, &workspace, &tools, &missing))?);
@@ -174,6 +177,16 @@ pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
     report::text(&report::table(&["check", "time", "result"], &rows, report::width()));
     let good = outcome::is_good(&results, args.strict);
     Ok(ExitCode::from(if good { 0 } else { FINDINGS }))
+}
+
+/// Compiles the fuzz targets and runs each for some seconds. Compiling takes minutes.
+fn fuzz(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<Checked> {
+    if !args.full {
+        let outcome = Outcome::NotRequested("--full");
+        return Ok(Checked { name: "fuzz", outcome, seconds: 0.0 });
+    }
+    let step = Step::new("python3", ["xtask/fuzz/run.py", "target/fuzz", "--seconds", "5"]);
+    timed("fuzz", || run_step(exec, workspace, step, None))
 }
 
 /// Runs the checks that need an engine.

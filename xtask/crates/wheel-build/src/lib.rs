@@ -19,15 +19,10 @@ mod schema;
 mod ship;
 mod store;
 mod sys;
+#[doc(hidden)]
+pub mod testing;
 
 pub use cli::{main, main_with, run};
-
-/// For tests and fuzz targets of this repository only.
-#[doc(hidden)]
-pub mod testing {
-    pub use crate::engine::podman::TARGETS as PODMAN_TARGETS;
-    pub use crate::engine::progress::{Event, Progress};
-}
 
 /// For a repository's own commands ([`main_with`]).
 pub mod own {

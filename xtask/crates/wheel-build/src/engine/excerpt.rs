@@ -14,7 +14,7 @@ const MAX_LEAD: usize = 6;
 ///
 /// Candidates are the errors of compilers, linkers and build systems, and the last traceback of Python, unless it
 /// reports that another program failed. The last candidate ended the step; earlier ones fill the remaining lines.
-pub(super) fn excerpt(output: &[String]) -> Vec<String> {
+pub(crate) fn excerpt(output: &[String]) -> Vec<String> {
     let output: Vec<String> = output.iter().map(|line| untagged(line).to_owned()).collect();
     let groups = groups(&output);
     let end = output.iter().rposition(|line| !is_noise(line)).map_or(0, |last| last + 1);

@@ -150,7 +150,7 @@ const FULL: [&str; 2] = ["no space left on device", "No space left on device"];
 
 /// Determines the cause of a failed call from the source of each message. The output of a step is no evidence about
 /// the engine. Only the solver's message about the step counts, or the client's if no step exited by itself.
-pub(super) fn diagnose(status: &str, step: Option<FailedStep>, output: &[String]) -> EngineError {
+pub(crate) fn diagnose(status: &str, step: Option<FailedStep>, output: &[String]) -> EngineError {
     let step = match step {
         // The client repeats the step's output, so its messages do not count here.
         Some(step) if exited_normally(&step) => return EngineError::of_step(step),

@@ -15,7 +15,7 @@ const ID_DIGITS: std::ops::RangeInclusive<usize> = 8..=64;
 /// The output of steps comes through the same pipes. After the first step, every line counts as output of the
 /// current step, unless podman can have written it at this point.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub struct Progress {
     /// The last step that began.
     last: Option<Last>,
     /// The last step of each stage that began. podman begins stages in any order, skips unneeded ones, and suspends a

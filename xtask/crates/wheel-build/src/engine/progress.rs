@@ -157,7 +157,7 @@ impl FailedStep {
 }
 
 /// Parses the client's output during one build.
-pub(crate) trait Follow {
+pub trait Follow {
     /// Converts any line of the output to events.
     fn line(&mut self, line: &[u8]) -> Vec<Event>;
     /// The step that failed, if one did.

@@ -2,7 +2,7 @@
 
 mod member;
 mod package;
-mod project;
+pub(crate) mod project;
 mod record;
 mod repository;
 mod texts;

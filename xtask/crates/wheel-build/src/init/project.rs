@@ -15,7 +15,7 @@ const PYPY: u8 = 11;
 
 /// A package, parsed from its `pyproject.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Project {
+pub(crate) struct Project {
     /// Its name, if the file has one.
     pub(super) name: Option<String>,
     /// `requires-python` as written.
@@ -36,7 +36,7 @@ pub(super) struct Project {
 
 /// What a build backend needs besides a C compiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needs {
+pub(crate) struct Needs {
     /// The name of the tool that needs Rust.
     pub(super) rust: Option<&'static str>,
     /// `CMake`.
@@ -50,7 +50,7 @@ impl Project {
     ///
     /// # Errors
     /// If `text` is not valid TOML, or `requires-python` is not a version specifier.
-    pub(super) fn parse(text: &str) -> Result<Self, UserError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, UserError> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             UserError::new(format!("`pyproject.toml` is not valid TOML: {error}"))
         })?;
@@ -86,7 +86,7 @@ impl Project {
     ///
     /// # Errors
     /// If `requires-python` excludes every Python.
-    pub(super) fn pythons(&self) -> Result<Vec<String>, UserError> {
+    pub(crate) fn pythons(&self) -> Result<Vec<String>, UserError> {
         let allowed: Vec<u8> = SERIES.filter(|minor| allows(&self.versions, (3, *minor))).collect();
         if allowed.is_empty() {
             let required = self.requires_python.as_deref().unwrap_or_default();
@@ -111,7 +111,7 @@ impl Project {
     }
 
     /// What its build backend needs.
-    pub(super) fn needs(&self) -> Needs {
+    pub(crate) fn needs(&self) -> Needs {
         let requires = |name: &str| self.requires.iter().any(|each| each == name);
         let rust = ["maturin", "setuptools-rust"].into_iter().find(|name| requires(name));
         let backend = self.backend.as_str();

@@ -5,7 +5,7 @@
 
 mod accelerate;
 mod base_images;
-mod build_info;
+pub(crate) mod build_info;
 mod calls;
 mod durations;
 mod earlier;
@@ -17,7 +17,7 @@ mod job_budget;
 mod job_run;
 mod like;
 mod locked;
-mod missing;
+pub(crate) mod missing;
 mod outcome;
 mod printed;
 mod proofs;
@@ -33,7 +33,7 @@ mod shell;
 mod smoke;
 mod source;
 mod state;
-mod stubs;
+pub(crate) mod stubs;
 mod survey;
 mod trial;
 mod work;

@@ -21,7 +21,7 @@ const ONE_FOLDER: MatchOptions = MatchOptions {
 ///
 /// `files` are the packed files and `own` the tool's, both relative to the packed folder. `read` returns a file's
 /// text.
-pub(super) fn stubs(
+pub(crate) fn stubs(
     files: &[PathBuf],
     own: &[PathBuf],
     read: impl Fn(&Path) -> Option<String>,

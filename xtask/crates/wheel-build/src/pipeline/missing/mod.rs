@@ -43,7 +43,7 @@ pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
 }
 
 /// The hint for a build that printed `lines`.
-fn hint(lines: &[String], family: Option<Family>) -> Option<String> {
+pub(crate) fn hint(lines: &[String], family: Option<Family>) -> Option<String> {
     let missing = output::missing(lines);
     let has = |kind: &Missing| missing.contains(kind);
     if has(&Missing::NewerRust) {

@@ -1,0 +1,91 @@
+//! For tests and fuzz targets of this repository only.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use wheel_audit::UserError;
+
+pub use crate::engine::podman::TARGETS as PODMAN_TARGETS;
+pub use crate::engine::podman_progress::Progress as PodmanProgress;
+pub use crate::engine::progress::{Event, FailedStep, Follow, Progress};
+
+use crate::engine::failure::diagnose;
+use crate::engine::{excerpt, headline};
+use crate::init::project::Project;
+use crate::lock::{Environment, LockFile};
+use crate::pipeline::build_info::BuildInfo;
+use crate::pipeline::{missing, stubs};
+use crate::proof;
+
+/// Every text about a failed step that printed `output`: its message, its hints and its lines.
+pub fn failure_texts(name: &str, error: &str, output: &[String]) -> Vec<String> {
+    let tail = excerpt::excerpt(output);
+    let step = FailedStep { name: name.to_owned(), error: error.to_owned(), tail: tail.clone() };
+    let diagnosed = diagnose("exit status: 1", Some(step), output);
+    let mut texts = vec![diagnosed.to_string()];
+    texts.extend(diagnosed.hint().map(str::to_owned));
+    texts.extend(diagnosed.source_down());
+    texts.extend(headline::headline(&tail).map(|found| format!("{found:?}")));
+    texts.extend(missing::hint(&tail, None));
+    texts.extend(tail);
+    texts
+}
+
+/// What `init` derives from a `pyproject.toml`: the interpreters.
+///
+/// # Errors
+/// As for `init`.
+pub fn project(text: &str) -> Result<Vec<String>, UserError> {
+    let project = Project::parse(text)?;
+    let _ = project.needs();
+    project.pythons()
+}
+
+/// The stubs for `xtask/` in a source archive with these manifests and lock files.
+pub fn stub_files(files: &BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
+    let own = |path: &&PathBuf| path.starts_with("xtask");
+    let (own, packed): (Vec<_>, Vec<_>) = files.keys().cloned().partition(|path| own(&path));
+    stubs::stubs(&packed, &own, |path: &Path| files.get(path).cloned())
+}
+
+/// The normal form of a lock file.
+///
+/// # Errors
+/// If it is not a lock file of this version.
+pub fn lock_text(text: &str) -> Result<String, UserError> {
+    LockFile::parse("wheels.lock", text).map(|lock| lock.text())
+}
+
+/// A container's report as text, as a lock file, and as the documents of a wheel.
+///
+/// # Errors
+/// A description of the problem.
+pub fn build_report(bytes: &[u8]) -> Result<(String, String), String> {
+    const FILE: &str = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
+    let mut info = BuildInfo::parse(bytes)?;
+    // The tool rejects reports of another target.
+    (info.target, info.platform) = ("debian12".to_owned(), "linux/amd64".to_owned());
+    let _ = (info.libc(), info.extension_reason(None), info.clone().joined(Some(&info)));
+    let value = serde_json::to_value(&info).map_err(|error| error.to_string())?;
+    let mut lock = LockFile::default();
+    if let Some(entry) = Environment::of_build(&value, "cp311", None) {
+        lock.record(entry);
+    }
+    let facts = proof::Facts {
+        file: FILE,
+        sha256: &"a".repeat(64),
+        grafted: &[],
+        members: BTreeMap::new(),
+        needed: vec!["libc.so.6"],
+        target: "debian12",
+        platform: "linux/amd64",
+        builder: "cp311",
+        info: &value,
+        settings: Value::Null,
+        snapshot: None,
+        lock: None,
+    };
+    proof::documents(&facts).map_err(|error| error.to_string())?;
+    Ok((info.text(), lock.text()))
+}
