@@ -256,9 +256,13 @@ impl BuildInfo {
 
     /// The report as text: one line for each fact, nested facts indented.
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("target: {}\nplatform: {}\n", self.target, self.platform);
-        if !self.date.is_empty() {
-            let _ = writeln!(text, "date: {}", self.date);
+        let mut text = String::new();
+        for (name, value) in
+            [("target", &self.target), ("platform", &self.platform), ("date", &self.date)]
+        {
+            if !value.is_empty() {
+                write_line(&mut text, 0, &format!("{name}: {value}"));
+            }
         }
         for (name, value) in &self.rest {
             write_fact(&mut text, name, value, 0);
@@ -269,37 +273,38 @@ impl BuildInfo {
 
 fn write_fact(text: &mut String, name: &str, value: &serde_json::Value, depth: usize) {
     use serde_json::Value;
-    let indent = "  ".repeat(depth);
     match value {
         Value::Object(map) => {
-            let _ = writeln!(text, "{indent}{name}:");
+            write_line(text, depth, &format!("{name}:"));
             for (name, value) in map {
                 write_fact(text, name, value, depth + 1);
             }
         }
         Value::Array(list) if list.is_empty() => {
-            let _ = writeln!(text, "{indent}{name}: none");
+            write_line(text, depth, &format!("{name}: none"));
         }
         Value::Array(list) => {
-            let _ = writeln!(text, "{indent}{name}:");
+            write_line(text, depth, &format!("{name}:"));
             for item in list {
                 if let (Some(name), Some(version)) =
                     (item["name"].as_str(), item["version"].as_str())
                 {
-                    let _ = writeln!(text, "{indent}  {name} {version}");
+                    write_line(text, depth + 1, &format!("{name} {version}"));
                     continue;
                 }
                 let title = item.get("id").and_then(Value::as_str).unwrap_or("-");
                 write_fact(text, title, item, depth + 1);
             }
         }
-        Value::String(word) => {
-            let _ = writeln!(text, "{indent}{name}: {word}");
-        }
-        other => {
-            let _ = writeln!(text, "{indent}{name}: {other}");
-        }
+        Value::String(word) => write_line(text, depth, &format!("{name}: {word}")),
+        other => write_line(text, depth, &format!("{name}: {other}")),
     }
+}
+
+/// Replaces control characters: package code could otherwise add lines, or repaint the reader's terminal.
+fn write_line(text: &mut String, depth: usize, line: &str) {
+    let line = line.replace(char::is_control, "\u{fffd}");
+    let _ = writeln!(text, "{}{line}", "  ".repeat(depth));
 }
 
 #[cfg(test)]
@@ -345,6 +350,19 @@ mod tests {
         let mut lacking = whole;
         lacking["image"]["digest"] = serde_json::Value::Null;
         assert!(info(&lacking).is_err());
+    }
+
+    #[test]
+    fn a_report_as_text_has_one_line_for_each_fact_whatever_its_characters() {
+        let odd = "a\u{1b}[2J\nforged: b";
+        let info = info(&serde_json::json!({"schema_version": 1, "target": odd, "platform": "p",
+            "tools": {odd: odd}, "packages": [{"name": odd, "version": odd}],
+            "interpreters": [{"id": odd, "version": odd}]}))
+        .unwrap();
+        let text = info.text();
+        // One line more for each of the three containers, for the interpreter, and for the schema's version.
+        assert_eq!(text.lines().count(), 11, "{text}");
+        assert!(text.lines().all(|line| !line.contains(char::is_control)), "{text:?}");
     }
 
     #[test]
