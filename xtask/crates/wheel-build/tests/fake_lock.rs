@@ -303,3 +303,29 @@ fn a_snapshot_reaches_the_build_and_the_lock() {
     edit(&w, "snapshot = \"2026-11-02\"\n", "");
     w.run(&WHEELS).code(2);
 }
+
+#[test]
+fn a_workflow_that_builds_locked_warns_of_jobs_without_an_entry() {
+    let w = workspace();
+    w.run(&LOCK).code(0);
+    let written = w.run(&["workflow", "write"]).code(0);
+    assert!(!written.stderr.contains("warning: "), "{}", written.stderr);
+    edit(&w, "pythons = [\"cp311\"]", "pythons = [\"cp311\", \"cp312\"]");
+    let other = "[[target]]\nname = \"other\"\nimage = \"debian:13\"\nglibc = \"2.41\"\n\
+        platforms = [\"linux/amd64\"]\n[ci]\ntargets = [\"debian12\"]\n";
+    edit(&w, "[[target]]", &format!("{other}[[target]]"));
+    for words in [&["workflow", "write"][..], &["workflow", "write", "--dry-run"]] {
+        let ran = w.run(words).code(0).reports(&["warning: ", "debian12 linux/amd64 cp312"]);
+        let command = ["lock", "--only", "cp312-debian12_x86_64"];
+        assert!(ran.stderr.contains(&command.join(" ")), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("other") && !ran.stderr.contains("cp311"), "{}", ran.stderr);
+    }
+    w.run(&["workflow", "check"]).code(0).reports(&["warning: ", "cp312-debian12_x86_64"]);
+    let command = ["lock", "--only", "cp312-debian12_x86_64"];
+    w.run(&command).code(0);
+    let ran = w.run(&["workflow", "check"]).code(0);
+    assert!(!ran.stderr.contains("warning: "), "{}", ran.stderr);
+    fs_err::remove_file(w.root.join("wheels.lock")).unwrap();
+    let ran = w.run(&["workflow", "write"]).code(0);
+    assert!(!ran.stderr.contains("warning: "), "{}", ran.stderr);
+}

@@ -11,13 +11,15 @@ use wheel_audit::UserError;
 use wheel_audit::files;
 use wheel_audit::report;
 use wheel_audit::sys::permissions;
+use wheel_audit::wheel::Interpreter;
 
 use super::engine_args::BuildArgs;
 use super::locking::Locking;
 use super::selection::Selection;
+use super::titles::{Title, titles};
 use super::wheels::{self, WheelsArgs, summary};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace};
-use crate::config::{Config, ConfigFile};
+use crate::config::{Config, ConfigFile, Platform, Target, build_identifier};
 use crate::engine::base::BasePolicy;
 use crate::exec::Exec;
 use crate::lock::{Difference, Environment, LockFile};
@@ -158,22 +160,20 @@ fn write(workspace: &Workspace, all: Vec<Environment>) -> anyhow::Result<LockRep
     let name = workspace.file.lock_name();
     let earlier = workspace.lock_file()?;
     let mut file = earlier.clone().unwrap_or_default();
-    let title = |it: &Environment| {
-        let id = it.interpreters.first().map_or("", |it| it.id.as_str());
-        format!("{} {} {id}", it.name, it.platform)
-    };
-    let mut wanted = wanted(&workspace.config()?);
+    let mut wanted: BTreeSet<Title> = jobs(&workspace.config()?.targets).map(title).collect();
     let (mut recorded, mut changes) = (Vec::new(), Vec::new());
     for each in all {
-        let job = title(&each);
-        wanted.insert(job.clone());
+        let id = each.interpreters.first().map_or("", |it| it.id.as_str());
+        let title = [&*each.name, &*each.platform, id].map(str::to_owned);
+        let job = title.join(" ");
+        wanted.insert(title);
         let found = file.record(each);
         changes.extend(found.into_iter().map(|it| Change { job: job.clone(), difference: it }));
         recorded.push(job);
     }
     recorded.sort();
-    let removed =
-        file.retain(|target, platform, id| wanted.contains(&format!("{target} {platform} {id}")));
+    let removed = file
+        .retain(|target, platform, id| wanted.contains(&[target, platform, id].map(str::to_owned)));
     if earlier.as_ref() != Some(&file) && (earlier.is_some() || !recorded.is_empty()) {
         let draft = tempfile::NamedTempFile::new_in(&workspace.root)?;
         fs_err::write(draft.path(), file.text())?;
@@ -183,17 +183,50 @@ fn write(workspace: &Workspace, all: Vec<Environment>) -> anyhow::Result<LockRep
     Ok(LockReport { schema_version: 1, file: name, recorded, changes, removed })
 }
 
-/// Target, platform and interpreter of each job of the configuration.
-fn wanted(config: &Config) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for target in &config.targets {
-        for (platform, id) in
-            target.platforms.iter().flat_map(|it| target.pythons.iter().map(move |id| (it, id)))
-        {
-            all.insert(format!("{} {platform} {id}", target.name));
-        }
+/// The jobs of `targets`.
+fn jobs<'a>(
+    targets: impl IntoIterator<Item = &'a Target>,
+) -> impl Iterator<Item = (&'a Target, &'a Platform, Interpreter)> {
+    targets.into_iter().flat_map(|target| {
+        let platforms = target.platforms.iter();
+        platforms.flat_map(move |it| target.pythons.iter().map(move |id| (target, it, *id)))
+    })
+}
+
+fn title((target, platform, id): (&Target, &Platform, Interpreter)) -> Title {
+    [target.name.clone(), platform.to_string(), id.to_string()]
+}
+
+/// The jobs with an entry in `file`.
+fn entries(file: &LockFile) -> BTreeSet<Title> {
+    file.entries().map(|(target, platform, id)| [target, platform, id].map(str::to_owned)).collect()
+}
+
+/// The warning about jobs of the hosted workflow that an existing lock file lacks.
+///
+/// # Errors
+/// If the lock file cannot be read.
+pub(super) fn unlocked_in_ci(
+    workspace: &Workspace,
+    config: &Config,
+) -> anyhow::Result<Option<String>> {
+    let Some(file) = workspace.lock_file()? else { return Ok(None) };
+    let (name, entries) = (workspace.file.lock_name(), entries(&file));
+    let missing: Vec<_> =
+        jobs(config.ci_targets()).filter(|&job| !entries.contains(&title(job))).collect();
+    if missing.is_empty() {
+        return Ok(None);
     }
-    all
+    let titles = titles(missing.iter().map(|&job| title(job)));
+    let identifiers: Vec<_> = missing
+        .iter()
+        .map(|(target, platform, id)| build_identifier(*id, target, platform))
+        .collect();
+    Ok(Some(format!(
+        "warning: `{name}` has no entry for {titles}: the workflow builds with `--locked`, and these \
+         builds fail\n\nhint: run `cargo xtask lock --only {}`",
+        identifiers.join(",")
+    )))
 }
 
 fn text(made: &LockReport) -> String {
@@ -212,21 +245,24 @@ fn text(made: &LockReport) -> String {
 fn check(args: &LockArgs, workspace: &Workspace) -> anyhow::Result<ExitCode> {
     let name = workspace.file.lock_name();
     let file = workspace.lock_file()?.unwrap_or_default();
-    let all = file.entries().map(|(target, platform, id)| format!("{target} {platform} {id}"));
-    let (entries, wanted) = (all.collect::<BTreeSet<_>>(), wanted(&workspace.config()?));
+    let config = workspace.config()?;
+    let entries = entries(&file);
+    let wanted: BTreeSet<Title> = jobs(&config.targets).map(title).collect();
     let missing: Vec<_> = wanted.difference(&entries).collect();
     let unused: Vec<_> = entries.difference(&wanted).collect();
     if args.json {
+        let names = |all: &[&Title]| all.iter().map(|it| it.join(" ")).collect::<Vec<_>>();
         report::json(&serde_json::json!({
-            "schema_version": 1, "file": name, "missing": missing, "unused": unused
+            "schema_version": 1, "file": name, "missing": names(&missing), "unused": names(&unused)
         }))?;
     } else {
         for job in &missing {
-            report::prose(&format!("{name} has no entry for {job}"));
+            report::prose(&format!("{name} has no entry for {}", job.join(" ")));
         }
         for job in &unused {
             report::prose(&format!(
-                "{name} has an entry for {job}, which wheels.toml does not have"
+                "{name} has an entry for {}, which wheels.toml does not have",
+                job.join(" ")
             ));
         }
     }

@@ -27,6 +27,7 @@ pub(crate) mod selection;
 pub(crate) mod setup;
 pub(crate) mod shell;
 pub(crate) mod source;
+mod titles;
 pub(crate) mod try_wheels;
 pub(crate) mod verify;
 pub(crate) mod wheels;

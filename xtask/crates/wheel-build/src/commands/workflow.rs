@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use camino::Utf8Path;
 
-use super::{FINDINGS, Workspace};
+use super::{FINDINGS, Workspace, lock};
 use crate::config::{self, Config, ConfigFile};
 use crate::ship::missing;
 use crate::ship::workflow::{Tool, github, gitlab};
@@ -84,6 +84,9 @@ pub(crate) fn run(args: &WorkflowArgs, file: &ConfigFile) -> anyhow::Result<Exit
     let config = config::load_committed(&workspace.root, file)?;
     missing::check_patterns(&config)?;
     let tool = Tool::of(&workspace.root);
+    if let Some(warning) = lock::unlocked_in_ci(&workspace, &config)? {
+        report::note(&warning);
+    }
     match args.action {
         WorkflowAction::Check => check(&workspace.root, &config, &tool),
         WorkflowAction::Write { host, dry_run: true } => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::commands::titles as names;
 use crate::engine::headline::{headline, without_interpreter};
 use crate::pipeline::{
     Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning, listed,
@@ -245,18 +246,10 @@ fn quoted(tail: &[String], at: Option<usize>) -> &[String] {
     &quoted[blank..]
 }
 
-/// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`
+/// The names of `jobs` in one line.
 pub(super) fn titles(jobs: &[&JobReport]) -> String {
-    let mut places: Vec<(String, Vec<&str>)> = Vec::new();
-    for job in jobs {
-        let place = format!("{} {}", job.target, job.platform);
-        match places.last_mut() {
-            Some((last, pythons)) if *last == place => pythons.push(&job.interpreter),
-            _ => places.push((place, vec![&job.interpreter])),
-        }
-    }
-    let place = |(place, pythons): &(String, Vec<&str>)| format!("{place} {}", pythons.join(", "));
-    places.iter().map(place).collect::<Vec<_>>().join("; ")
+    let title = |job: &&JobReport| [&job.target, &job.platform, &job.interpreter].map(Clone::clone);
+    names::titles(jobs.iter().map(title))
 }
 
 #[cfg(test)]
