@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Ran, Workspace};
+use common::{Ran, Workspace, wheel};
 use serde_json::{Value, json};
 
 const LOCK: [&str; 3] = ["lock", "debian:12", "linux/amd64"];
@@ -31,7 +31,7 @@ fn gcc(w: &Workspace, version: &str) {
         mkdir -p "$dest"
         case $target in
         smoke) smoke_passed ;;
-        *) sed "s/@id@/$python/" "$FAKE/info" >"$dest/build-info.json" ;;
+        *) sed "s/@id@/$python/g" "$FAKE/info" >"$dest/build-info.json" ;;
         esac
         if [ $target = wheel-builder ]; then
             cp "$FAKE"/export/*.whl "$dest/"
@@ -328,4 +328,44 @@ fn a_workflow_that_builds_locked_warns_of_jobs_without_an_entry() {
     fs_err::remove_file(w.root.join("wheels.lock")).unwrap();
     let ran = w.run(&["workflow", "write"]).code(0);
     assert!(!ran.stderr.contains("warning: "), "{}", ran.stderr);
+}
+
+#[test]
+fn each_interpreter_that_shares_a_wheel_has_an_entry() {
+    for name in ["demo-1.0-py3-none-any.whl", "demo-1.0-cp311-abi3-linux_x86_64.whl"] {
+        let w = workspace();
+        fs_err::remove_dir_all(w.fake.join("export")).unwrap();
+        fs_err::create_dir(w.fake.join("export")).unwrap();
+        w.export(&wheel(name, name.contains("none"), &[("demo/__init__.py", b"")]));
+        // The smoke test of the fake engine reports version 3.0, and each container has a package of its own.
+        let mut info = info("@id@", "12.2.0-14");
+        info["interpreters"][0]["version"] = json!("3.0");
+        info["packages"]["libpython"] = json!("@id@");
+        fs_err::write(w.fake.join("info"), info.to_string()).unwrap();
+        edit(&w, "pythons = [\"cp311\"]", "pythons = [\"cp311\", \"cp313\", \"cp314\"]");
+        w.run(&LOCK).code(0);
+        w.run(&["lock", "--check"]).code(0);
+        let command = [&LOCKED[..], &["--json", "--jobs", "2"]].concat();
+        let report: Value = serde_json::from_str(&w.run(&command).code(0).stdout).unwrap();
+        let by = |job: &Value| {
+            let mut builds = job["wheel"]["builds"].as_array().unwrap().iter();
+            builds.find(|it| it["interpreter"] == job["interpreter"]).unwrap()["built_by"].clone()
+        };
+        let by: Vec<Value> = report["jobs"].as_array().unwrap().iter().map(by).collect();
+        assert_eq!(by, [Value::Null, json!("cp311"), json!("cp311")], "{name}");
+        assert_eq!(outcome(&w, &LOCKED), ["unchanged"; 3], "{name}");
+        assert_eq!(verified(&w, &[], 0), [], "{name}");
+    }
+}
+
+#[test]
+fn a_container_that_does_not_report_its_interpreter_locks_nothing_and_fails() {
+    let w = workspace();
+    w.run(&LOCK).code(0);
+    let before = lock(&w);
+    let text = info("cp39", "12.2.0-14").to_string();
+    fs_err::write(w.fake.join("info"), text).unwrap();
+    w.run(&LOCK).code(1).reports(&["build-info.json", "cp311"]);
+    assert_eq!(lock(&w), before);
+    w.run(&LOCKED).code(1).reports(&["build-info.json", "cp311"]);
 }

@@ -54,7 +54,7 @@ pub(super) fn before(
     let text = export::report(&output, "build-info.json")?;
     let info =
         BuildInfo::parse(&text).map_err(|error| PipelineError::Wrong(UserError::new(error)))?;
-    let Some(found) = environment(&info, job) else { return Ok(()) };
+    let found = environment(&info, job).ok_or_else(|| unreported(job))?;
     reject(job, &lock::environment_differences(locked, &found))
 }
 
@@ -68,11 +68,16 @@ pub(super) fn after(
     watch: &dyn Watch,
 ) -> Result<BuildInfo, PipelineError> {
     let found = environment(&info, job);
-    if let (LockUse::Record(into), Some(found)) = (ctx.lock, &found) {
-        into.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(found.clone());
+    if let LockUse::Record(into) = ctx.lock {
+        let found = found.clone().ok_or_else(|| unreported(job))?;
+        into.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(found);
     }
-    let (Some(locked), Some(found), false) = (&job.locked.entry, &found, ctx.lock.records()) else {
-        return Ok(info);
+    let (Some(locked), false) = (&job.locked.entry, ctx.lock.records()) else { return Ok(info) };
+    let Some(found) = &found else {
+        // No container of this interpreter ran.
+        let is_untested = by.is_some() && !ctx.smoke;
+        let is_enforced = matches!(ctx.lock, LockUse::Enforce) && !is_untested;
+        return if is_enforced { Err(unreported(job)) } else { Ok(info) };
     };
     let mut differences = lock::differences(locked, found);
     // The job that built it compares the rest of its environment.
@@ -152,6 +157,15 @@ fn environment(info: &BuildInfo, job: &Job) -> Option<Environment> {
     // A pulled image is identified by its digest.
     found.image.reference.clone_from(&job.target.image);
     Some(found)
+}
+
+/// A job without these facts has no entry, and no comparison with one.
+fn unreported(job: &Job) -> PipelineError {
+    PipelineError::Wrong(UserError::new(format!(
+        "build-info.json of {} lacks `{}`, its version, its provider or the digest of the base image",
+        job.title(),
+        job.interpreter
+    )))
 }
 
 fn reject(job: &Job, differences: &[Difference]) -> Result<(), PipelineError> {
