@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use unicode_width::UnicodeWidthStr as _;
+
 /// Maximum length of a printed name, in characters. Paths in real wheels have at most about 200.
 const MAX_NAME: usize = 400;
 
@@ -33,6 +35,11 @@ impl fmt::Display for Shown<'_> {
         }
         if start.is_some() { f.write_char('…') } else { Ok(()) }
     }
+}
+
+/// The columns that `text`, one line, takes in a terminal.
+pub fn columns(text: &str) -> usize {
+    text.width()
 }
 
 /// The size of a file for messages, with one decimal.

@@ -1,6 +1,7 @@
 //! Plain tables: columns as wide as their widest cell, two spaces between.
 
 use super::wrap::{words, wrap};
+use crate::text::columns as columns_of;
 
 /// Minimum number of columns of the last cell, whose longer words exceed the line.
 const LAST: usize = 24;
@@ -12,9 +13,9 @@ pub fn table(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
     let all: Vec<Vec<String>> = std::iter::once(head.iter().map(|&cell| cell.to_owned()).collect())
         .chain(rows.iter().cloned())
         .collect();
-    let natural = widths(&all, head.len(), |cell| cell.chars().count());
+    let natural = widths(&all, head.len(), columns_of);
     let mut least = widths(&all, head.len(), |cell| {
-        words(cell).iter().map(|word| word.chars().count()).max().unwrap_or(0)
+        words(cell).iter().map(|word| columns_of(word)).max().unwrap_or(0)
     });
     if let Some(last) = least.last_mut() {
         *last = (*last).min(LAST);
@@ -92,7 +93,7 @@ fn lines(cells: &[&str], widths: &[usize], indent: &str) -> Vec<String> {
         .iter()
         .zip(widths)
         .map(|(cell, &width)| {
-            if cell.chars().count() <= width {
+            if columns_of(cell) <= width {
                 return vec![(*cell).to_owned()];
             }
             wrap(cell, width, "", "").lines().map(str::to_owned).collect()
@@ -100,8 +101,10 @@ fn lines(cells: &[&str], widths: &[usize], indent: &str) -> Vec<String> {
         .collect();
     let height = wrapped.iter().map(Vec::len).max().unwrap_or(0);
     let line = |at: usize| {
-        let part = |lines: &Vec<String>| lines.get(at).cloned().unwrap_or_default();
-        let padded = wrapped.iter().zip(widths).map(|(cell, &w)| format!("{:<w$}", part(cell)));
+        let padded = wrapped.iter().zip(widths).map(|(cell, &width)| {
+            let part = cell.get(at).map_or("", String::as_str);
+            part.to_owned() + &" ".repeat(width.saturating_sub(columns_of(part)))
+        });
         let text = padded.collect::<Vec<_>>().join("  ");
         format!("{indent}{text}").trim_end().to_owned()
     };
@@ -120,6 +123,15 @@ mod tests {
     fn columns_align_and_lines_have_no_trailing_spaces() {
         let rows = [row(&["a", "long"]), row(&["bb", ""])];
         assert_eq!(table(&["x", "y"], &rows, 80), "x   y\na   long\nbb");
+    }
+
+    #[test]
+    fn wide_and_combining_characters_line_up() {
+        // Two columns for each character, none for an accent of its own, one for the accented letter.
+        let rows = [row(&["轮子", "a"]), row(&["e\u{301}e", "b"]), row(&["é", "c"])];
+        assert_eq!(table(&["x", "y"], &rows, 80), "x     y\n轮子  a\ne\u{301}e    b\né     c");
+        let rows = [row(&["a", "轮子 轮子 轮子"])];
+        assert_eq!(table(&["x", "y"], &rows, 12), "x  y\na  轮子 轮子\n   轮子");
     }
 
     #[test]

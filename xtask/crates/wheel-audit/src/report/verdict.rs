@@ -3,6 +3,7 @@
 use super::summary::{Group, Item, Numbers, Tally, broken, count, floor, groups, visible, word};
 use super::{fold, table, wrap};
 use crate::audit::{Audit, ElfReport, FileAudit, Report, Verdict};
+use crate::text::columns;
 
 /// Maximum number of symbols of a file; JSON has more of them.
 const CULPRITS: usize = 5;
@@ -48,7 +49,7 @@ fn overview(report: &Report, width: usize) -> String {
     }
     let cells: Vec<_> = rows.iter().map(|row| row.to_vec()).collect();
     let whole = table(&HEAD, &cells, usize::MAX);
-    if whole.lines().all(|line| line.chars().count() <= width) {
+    if whole.lines().all(|line| columns(line) <= width) {
         return whole;
     }
     let lines = rows.iter().map(|[file, floor, built, claim, isa, verdict]| {

@@ -1,5 +1,7 @@
 //! Lines that fit a terminal. Words and text between back-ticks are never broken.
 
+use crate::text::columns;
+
 /// The words of `text` in lines of at most `width` columns; `first` starts the first line, `next` the others.
 ///
 /// A longer word, and a longer command between back-ticks, has a line to itself.
@@ -8,8 +10,8 @@ pub fn wrap(text: &str, width: usize, first: &str, next: &str) -> String {
     let mut is_empty = true;
     for word in words(text) {
         let Some(line) = lines.last_mut() else { break };
-        let columns = line.chars().count() + usize::from(!is_empty) + word.chars().count();
-        if is_empty || columns <= width {
+        let needed = columns(line) + usize::from(!is_empty) + columns(&word);
+        if is_empty || needed <= width {
             line.push_str(if is_empty { "" } else { " " });
             line.push_str(&word);
         } else {
@@ -23,7 +25,7 @@ pub fn wrap(text: &str, width: usize, first: &str, next: &str) -> String {
 /// Each line of `text` that is too long, wrapped below its own indentation.
 pub fn fold(text: &str, width: usize) -> String {
     let fold_line = |line: &str| {
-        if line.chars().count() <= width {
+        if columns(line) <= width {
             return line.to_owned();
         }
         let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
@@ -74,6 +76,13 @@ mod tests {
         );
         assert_eq!(words("a `b c").len(), 3, "an open back-tick joins nothing");
         assert_eq!(words("a ```b c").len(), 3);
+    }
+
+    #[test]
+    fn a_line_has_columns_and_not_characters() {
+        assert_eq!(wrap("轮子 轮子 轮子", 9, "", ""), "轮子 轮子\n轮子");
+        assert_eq!(fold("e\u{301}e e", 4), "e\u{301}e e", "an accent takes no column");
+        assert_eq!(fold("轮子 轮子", 8), "轮子\n  轮子");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
+use wheel_audit::text::columns;
 
 /// A key, or an item of a list.
 #[derive(Debug, Clone)]
@@ -99,11 +100,12 @@ pub(super) fn place(file: File<'_>, span: &Range<usize>) -> Place {
     let text = file.text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
     let marked = file.text.get(span.clone()).unwrap_or_default().lines().next().unwrap_or_default();
     // Keep tabs, so that the mark lines up.
-    let blank = |c: char| if c == '\t' { c } else { ' ' };
-    let indent: String = before.get(start..).unwrap_or_default().chars().map(blank).collect();
+    let blank = |part: &str| " ".repeat(columns(part));
+    let parts = before.get(start..).unwrap_or_default().split('\t').map(blank);
+    let indent = parts.collect::<Vec<_>>().join("\t");
     let number = line.to_string();
     let margin = " ".repeat(number.len());
-    let mark = "^".repeat(marked.chars().count().max(1));
+    let mark = "^".repeat(columns(marked).max(1));
     let excerpt = format!("{number} | {text}\n{margin} | {indent}{mark}");
     Place { file: file.name.to_owned(), line, column, excerpt }
 }

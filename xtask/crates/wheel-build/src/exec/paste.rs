@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use wheel_audit::text;
+
 use super::{EnvValue, Stdin, Step};
 
 impl fmt::Display for Step {
@@ -82,7 +84,7 @@ impl Step {
 }
 
 fn columns(text: &str) -> usize {
-    text.lines().last().unwrap_or_default().chars().count()
+    text::columns(text.lines().last().unwrap_or_default())
 }
 
 /// Quotes `word` for a POSIX shell, if necessary.

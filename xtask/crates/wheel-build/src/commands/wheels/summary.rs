@@ -12,19 +12,17 @@ use wheel_audit::dist::{Entry, Kind, Manifest, Reproduced, Smoke, Tests};
 use wheel_audit::report::{self, Annotation};
 use wheel_audit::text;
 
-const HEAD: [&str; 7] = ["folder", "python", "tag", "smoke", "tests", "time", "outcome"];
-/// Column of the package tests. It is omitted if no package tests are configured.
-const TESTS: usize = 4;
+const HEAD: [&str; 6] = ["folder", "python", "tag", "smoke", "time", "outcome"];
+/// Column of the smoke test, and of the package's own tests if there are any.
+const TESTED: usize = 3;
 
 /// The table of all jobs in lines of `width` columns, and the number of wheels.
 pub(super) fn table(report: &RunReport, width: usize) -> String {
-    let mut rows: Vec<_> = report.jobs.iter().map(row).collect();
-    let mut head = HEAD.to_vec();
-    if rows.iter().all(|row| ["-", "", Tests::None.text()].contains(&row[TESTS].as_str())) {
-        head.remove(TESTS);
-        for row in &mut rows {
-            row.remove(TESTS);
-        }
+    let has_tests = report.jobs.iter().any(|job| tests(job) != Tests::None);
+    let rows: Vec<_> = report.jobs.iter().map(|job| row(job, has_tests)).collect();
+    let mut head = HEAD;
+    if has_tests {
+        head[TESTED] = "tests";
     }
     let good = report.jobs.iter().filter(|job| job.failure().is_none()).count();
     let end = format!(
@@ -36,7 +34,16 @@ pub(super) fn table(report: &RunReport, width: usize) -> String {
     format!("{}\n\n{}", report::table(&head, &rows, width), report::fold(&end, width))
 }
 
-fn row(job: &JobReport) -> Vec<String> {
+/// The package's own tests of a job.
+fn tests(job: &JobReport) -> Tests {
+    let (Outcome::Built { wheel } | Outcome::Unchanged { wheel }) = &job.outcome else {
+        return Tests::None;
+    };
+    wheel.build(&job.interpreter).map_or(Tests::None, |build| build.tests)
+}
+
+/// The row of a job. With `has_tests`, `passed` covers the smoke test and the package's own tests.
+fn row(job: &JobReport, has_tests: bool) -> Vec<String> {
     let arch = job.platform.trim_start_matches("linux/").replace('/', "");
     let place = [format!("{}-{arch}", job.target), job.interpreter.clone()];
     let (facts, outcome) = match &job.outcome {
@@ -59,13 +66,15 @@ fn row(job: &JobReport) -> Vec<String> {
             (["-"; 5].map(str::to_owned), word.to_owned())
         }
     };
-    let [_, tag, _, smoke, tests] = facts;
+    let [_, tag, _, smoke, _] = facts;
+    let is_smoke_only = has_tests && tests(job) != Tests::Passed;
+    let tested = if is_smoke_only { smoke.replace("passed", "smoke only") } else { smoke };
     let mut outcome = vec![outcome];
     outcome.extend((!job.isolated).then(|| "not isolated".to_owned()));
     outcome.extend(job.findings.iter().flat_map(remarks));
     let lacks_audit = job.findings.is_none() && !matches!(job.outcome, Outcome::Failed(_));
     outcome.extend(lacks_audit.then(|| "audit unreadable".to_owned()));
-    let end = [tag, smoke, tests, format!("{:.1} s", job.seconds), outcome.join(", ")];
+    let end = [tag, tested, format!("{:.1} s", job.seconds), outcome.join(", ")];
     place.into_iter().chain(end).collect()
 }
 
@@ -334,10 +343,41 @@ mod tests {
             outcome: Outcome::Built { wheel: wheel.clone() },
             ..job("debian12", "cp311", failure(""))
         };
-        let outcome = |job: &JobReport| row(job).pop().unwrap();
+        let outcome = |job: &JobReport| row(job, false).pop().unwrap();
         assert_eq!(outcome(&with(Some(Findings::default()))), "built");
         assert_eq!(outcome(&with(None)), "built, audit unreadable");
         assert_eq!(outcome(&job("debian12", "cp311", failure(""))), "FAILED");
+    }
+
+    #[test]
+    fn a_table_with_tests_has_one_line_for_each_job_of_80_columns() {
+        let job = |smoke: &str, tests: &str| {
+            let wheel = serde_json::json!({
+                "path": "ubuntu24.04-arm64/demo-1.0-cp314-cp314t-manylinux_2_39_aarch64.whl",
+                "sha256": "", "size": 1, "kind": "wheel", "target": "ubuntu24.04",
+                "platform": "linux/arm64", "verdict": "pass", "floor": "2.17",
+                "builds": [{ "interpreter": "cp314t", "job": "", "smoke": smoke, "tests": tests }],
+            });
+            JobReport {
+                platform: "linux/arm64".to_owned(),
+                seconds: 1275.3,
+                findings: Some(Findings::default()),
+                outcome: Outcome::Unchanged { wheel: serde_json::from_value(wheel).unwrap() },
+                ..job("ubuntu24.04", "cp314t", failure(""))
+            }
+        };
+        let jobs = vec![job("passed", "passed"), job("skipped", "none")];
+        let dist = "dist".into();
+        let mut report = RunReport { schema_version: 1, dist, source: None, jobs, seconds: 1.0 };
+        insta::assert_snapshot!(table(&report, 80), @"
+        folder             python  tag                     tests    time      outcome
+        ubuntu24.04-arm64  cp314t  manylinux_2_39_aarch64  passed   1275.3 s  unchanged
+        ubuntu24.04-arm64  cp314t  manylinux_2_39_aarch64  skipped  1275.3 s  unchanged
+
+        2 of 2 wheels in dist after 1.0 s
+        ");
+        report.jobs.push(job("passed", "skipped"));
+        assert!(table(&report, 100).contains("smoke only"));
     }
 
     #[test]
