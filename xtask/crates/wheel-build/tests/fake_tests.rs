@@ -119,3 +119,29 @@ fn test_sources_without_a_match_fail_before_the_build() {
     let plan = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0).stdout;
     assert!(plan.trim_end().ends_with(" test-local"), "{plan}");
 }
+
+#[test]
+fn keys_that_wait_for_a_command_are_reported() {
+    let w = Workspace::new();
+    let warnings = |table: &str| {
+        configure(&w, table);
+        let ran = w.run(&["plan"]).code(0);
+        ran.stderr
+            .lines()
+            .filter(|it| it.contains("warning: "))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let found = warnings("requires = [\"pytest\"]\nnetwork = true");
+    assert!(matches!(&found[..], [one] if one.contains("`requires`, `network`")), "{found:?}");
+    w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0).reports(&["`requires`, `network`"]);
+    for fine in [
+        "command = \"pytest\"\nrequires = [\"pytest\"]",
+        "ignore-requirements = [\"cffi\"]",
+        "requires = [\"pytest\"]\n[[override]]\nselect = \"cp311-*\"\ntest.command = \"pytest\"",
+    ] {
+        assert_eq!(warnings(fine), Vec::<String>::new(), "{fine}");
+    }
+    let found = warnings("[[override]]\nselect = \"cp311-*\"\ntest.sources = [\"tests\"]");
+    assert!(matches!(&found[..], [one] if one.contains("`sources`")), "{found:?}");
+}

@@ -4,7 +4,7 @@ use wheel_audit::UserError;
 use wheel_audit::report;
 
 use super::native_platform;
-use crate::config::{Config, Select};
+use crate::config::{self, Config, Select};
 use crate::pipeline;
 use crate::plan::{self, Plan, Request};
 
@@ -88,6 +88,14 @@ fn no_match(option: &str, pattern: &str, identifiers: &[String]) -> UserError {
 pub(crate) fn warn_unused(config: &Config, plan: &Plan) {
     for pattern in plan::unused_overrides(config, plan) {
         report::note(&format!("warning: `[[override]] select = \"{pattern}\"` matches no build"));
+    }
+    let keys = config::unused_test_keys(config);
+    if !keys.is_empty() {
+        let (keys, verb) = (keys.join("`, `"), if keys.len() == 1 { "has" } else { "have" });
+        report::note(&format!(
+            "warning: `{keys}` of `[test]` {verb} no effect without `command`: no tests run\n\nhint: set \
+             `command` in `[test]`, for example `command = \"pytest {{project}}/tests\"`"
+        ));
     }
     for (name, reason) in pipeline::withheld(config, std::env::vars_os()) {
         report::note(&format!("warning: `env-pass` does not pass `{name}`: {reason}"));
