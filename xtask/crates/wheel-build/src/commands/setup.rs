@@ -9,7 +9,7 @@ use camino::Utf8Path;
 
 use super::{Workspace, native_platform};
 use crate::config::{Bootstrap, ConfigFile, Platform, find_target};
-use crate::engine::doctor::facts::Reach;
+use crate::engine::doctor::reach::Reach;
 use crate::engine::doctor::{self, Diagnosis, Item, Machine};
 use crate::engine::setup::{self, Event, Folders, SetupOptions, SetupPlan};
 use crate::engine::{Engine, EngineError, bootstrap};

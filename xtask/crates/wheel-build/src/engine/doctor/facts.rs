@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
-use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
 use super::binfmt::{self, Arch, Binfmt};
-use super::docker::{self, Builder, Client, EngineState, Version, first_line};
+use super::docker::{self, Builder, Client, EngineState, Version};
+use super::extra_indexes;
 use super::machine::{Apt, CaBundle, Machine, OsRelease};
+use super::reach::{LIMIT, Reach, reach};
 use crate::config::Bootstrap;
 use crate::exec::{Captured, Exec, ExecError, Step};
 
-/// Maximum duration of one query.
-const LIMIT: Duration = Duration::from_secs(5);
 /// The engine's default data folder.
 const ENGINE_DATA: &str = "/var/lib/docker";
 /// The programs to look up. None of them is started.
@@ -46,17 +45,6 @@ pub(crate) enum Buildx {
     Unreadable,
     /// It exists.
     Found(Version),
-}
-
-/// Whether a remote service answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// It answers.
-    Yes,
-    /// It does not answer, with the reason.
-    No(String),
-    /// It could not be tested, with the reason.
-    Untried(&'static str),
 }
 
 /// Free space in a folder that xtask or the engine writes to.
@@ -114,6 +102,8 @@ pub(crate) struct Facts {
     pub registry: Reach,
     /// The package index that pip uses.
     pub index: Reach,
+    /// The other package indexes of pip and uv, without credentials.
+    pub extra_indexes: Vec<(String, Reach)>,
     /// The certificates that containers inherit.
     pub ca_bundle: Option<CaBundle>,
     /// Names of the proxy variables that are set.
@@ -139,12 +129,13 @@ impl Facts {
     /// limit of a few seconds.
     pub(crate) fn collect(exec: &Exec, machine: &Machine, image: &str) -> Self {
         let has_client = machine.find("docker").is_some();
-        let (docker, plugin, index, access) = thread::scope(|scope| {
+        let (docker, plugin, index, extra_indexes, access) = thread::scope(|scope| {
             let docker = scope.spawn(|| query_engine(exec, has_client));
             let plugin = scope.spawn(|| query_buildx(exec, has_client, image));
             let index = scope.spawn(|| query_index(exec, machine.find("python3").is_some()));
+            let extra_indexes = scope.spawn(|| extra_indexes::query(exec, machine));
             let access = scope.spawn(|| query_access(exec, machine));
-            (docker.join(), plugin.join(), index.join(), access.join())
+            (docker.join(), plugin.join(), index.join(), extra_indexes.join(), access.join())
         });
         let (client, engine) = docker.unwrap_or((None, EngineState::NoClient));
         let (buildx, builder, registry) =
@@ -180,6 +171,7 @@ impl Facts {
             apt: machine.apt(),
             registry,
             index: index.unwrap_or(Reach::Untried("the query failed")),
+            extra_indexes: extra_indexes.unwrap_or_default(),
             ca_bundle: machine.ca_bundle(),
             proxies: machine.proxies(),
             loopback_settings: machine.loopback_settings(),
@@ -274,20 +266,6 @@ fn query_index(exec: &Exec, has_python: bool) -> Reach {
             Reach::Untried("`python3 -m pip` is too old")
         }
         other => reach(other),
-    }
-}
-
-fn reach(answer: Result<Captured, ExecError>) -> Reach {
-    match answer {
-        Ok(answer) if answer.success => Reach::Yes,
-        Ok(answer) => {
-            let error = answer.stderr.lines().rev().find_map(|line| line.strip_prefix("ERROR: "));
-            Reach::No(first_line(error.unwrap_or(&answer.stderr)))
-        }
-        Err(ExecError::TimedOut { limit, .. }) => {
-            Reach::No(format!("no answer within {} s", limit.as_secs()))
-        }
-        Err(error) => Reach::No(first_line(&error.to_string())),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::binfmt::{Arch, MOUNT};
 use super::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE, Server};
-use super::facts::{Access, Buildx, Facts, Reach, Space, UBUNTU_KEYRING};
+use super::facts::{Access, Buildx, Facts, Space, UBUNTU_KEYRING};
+use super::reach::Reach;
 use super::{Item, State};
 use crate::engine::host::SECRET_LIMIT;
 
@@ -37,6 +38,7 @@ pub(super) fn evaluate(facts: &Facts) -> Vec<Item> {
     items.extend([buildx(facts), builder(facts)]);
     items.extend(facts.foreign().into_iter().map(|arch| emulator(facts, arch)));
     items.extend([registry(facts), mmdebstrap(facts), arch_test(facts), index(facts)]);
+    items.extend(extra_indexes(facts));
     items.extend([ca_bundle(facts), proxies(facts)]);
     if !facts.unusable_settings.is_empty() {
         let detail = facts.unusable_settings.join("; ");
@@ -259,6 +261,28 @@ fn index(facts: &Facts) -> Item {
         Reach::No(reason) => Item::new("python index", State::Warning, reason.clone())
             .hint("python3 -m pip config set global.index-url https://INDEX/simple"),
         Reach::Untried(reason) => Item::new("python index", State::Unknown, *reason),
+    }
+}
+
+/// One item for all of them, if there are any.
+fn extra_indexes(facts: &Facts) -> Option<Item> {
+    let item = |state, detail| Some(Item::new("extra indexes", state, detail));
+    let all = &facts.extra_indexes;
+    let failed = all.iter().filter_map(|(url, reach)| match reach {
+        Reach::No(reason) => Some(format!("{url}: {reason}")),
+        Reach::Yes | Reach::Untried(_) => None,
+    });
+    let failed: Vec<_> = failed.collect();
+    let untried = all.iter().find_map(|(_, reach)| match reach {
+        Reach::Untried(reason) => Some(*reason),
+        Reach::Yes | Reach::No(_) => None,
+    });
+    match (all.is_empty(), failed.is_empty(), untried) {
+        (true, ..) => None,
+        (_, false, _) => item(State::Warning, failed.join("; "))
+            .map(|item| item.hint("export PIP_EXTRA_INDEX_URL=https://INDEX/simple")),
+        (_, _, Some(reason)) => item(State::Unknown, reason.to_owned()),
+        _ => item(State::Ok, format!("{} reachable", all.len())),
     }
 }
 

@@ -229,6 +229,11 @@ impl Machine {
         paths.chain(host.problems.iter().cloned()).collect()
     }
 
+    /// The variables that containers inherit, including those of pip's and uv's files.
+    pub(crate) fn inherited_settings(&self) -> BTreeMap<String, String> {
+        host::HostSettings::collect(self, "").settings
+    }
+
     /// Whether dpkg has a package of this name installed.
     pub(crate) fn has_package(&self, name: &str) -> bool {
         self.has(&format!("/var/lib/dpkg/info/{name}.list"))

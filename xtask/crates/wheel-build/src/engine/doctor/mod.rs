@@ -4,11 +4,13 @@
 
 pub(crate) mod binfmt;
 pub(crate) mod docker;
+mod extra_indexes;
 pub(crate) mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod items;
 pub(crate) mod machine;
+pub(crate) mod reach;
 
 use std::collections::BTreeSet;
 
