@@ -106,3 +106,19 @@ fn a_source_archive_from_the_index_has_no_list() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("demo==1.0"));
 }
+
+#[test]
+fn every_command_that_plans_rejects_an_interpreter_that_the_package_excludes() {
+    let w = workspace();
+    let text = "[project]\nname = \"demo\"\nversion = \"1.0\"\nrequires-python = \">=3.12\"\n";
+    fs_err::write(w.root.join("pyproject.toml"), text).unwrap();
+    for words in [
+        &["plan"][..],
+        &["wheels", "--print-build-identifiers"],
+        &["wheels", "debian:12", "--dry-run"],
+        &["matrix"],
+    ] {
+        w.run(words).code(2).reports(&["`cp311`", "requires-python"]);
+    }
+    w.run(&["plan", "--python", "cp312"]).code(0);
+}

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Workspace, native_platform};
+use super::{Workspace, native_platform, selection};
 use crate::config::ConfigFile;
 use crate::plan::{self, MatrixEntry};
 use crate::ship::missing;
@@ -26,7 +26,8 @@ pub(crate) struct MatrixArgs {
 /// # Errors
 /// If a word is not a target, a platform has no known machine, or a pattern of `[ci] required` matches no build.
 pub(crate) fn run(args: &MatrixArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
-    let config = Workspace::of(file)?.config()?;
+    let workspace = Workspace::of(file)?;
+    let config = workspace.config()?;
     missing::check_patterns(&config)?;
     let is_platform = |word: &String| word.starts_with("linux/");
     let mut words = args.words.clone();
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &MatrixArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
         words.extend(config.ci.targets.iter().cloned());
     }
     let request = plan::parse_words(&config, &words, all, &[], &native_platform())?;
+    selection::check_interpreters(&workspace, &config, &request)?;
     let entries = plan::matrix(&config, &request)?;
     if args.github {
         let include = serde_json::json!({ "include": entries });

@@ -3,7 +3,7 @@
 use wheel_audit::UserError;
 use wheel_audit::report;
 
-use super::native_platform;
+use super::{Workspace, native_platform};
 use crate::config::{self, Config, Select};
 use crate::pipeline;
 use crate::plan::{self, Plan, Request};
@@ -82,6 +82,19 @@ fn no_match(option: &str, pattern: &str, identifiers: &[String]) -> UserError {
     };
     UserError::new(format!("`{option} {pattern}` matches none of the {} builds", identifiers.len()))
         .hint(hint)
+}
+
+/// Rejects a job that cannot succeed: no provider has its interpreter, or the package excludes it.
+///
+/// # Errors
+/// If there is such a job.
+pub(crate) fn check_interpreters(
+    workspace: &Workspace,
+    config: &Config,
+    request: &Request,
+) -> Result<(), UserError> {
+    pipeline::check_requires_python(config, &workspace.root, request.interpreters())?;
+    plan::check_obtainable(config, request)
 }
 
 /// Warns about parts of the configuration that have no effect.

@@ -6,11 +6,13 @@
 
 mod key;
 mod matrix;
+mod obtainable;
 mod recipe;
 mod request;
 
 pub(crate) use key::{Inputs, smoke_inputs};
 pub(crate) use matrix::{MatrixEntry, matrix, no_runner};
+pub(crate) use obtainable::check_obtainable;
 pub(crate) use recipe::recipe;
 pub(crate) use request::{Request, parse_words};
 

@@ -297,3 +297,32 @@ fn settings_of_one_job_change_only_its_keys() {
         assert_eq!(changed(setting), (false, true), "{setting} builds nothing again");
     }
 }
+
+#[test]
+fn pypy_and_graalpy_are_rejected_for_musl_unless_the_image_may_have_them() {
+    let check = |target: &str, python: &str, skip: Option<&str>| {
+        let text = format!(
+            "{CONFIG}\n[[target]]\nname = \"t\"\nplatforms = [\"linux/amd64\"]\n{target}\n"
+        );
+        let config = config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap();
+        let native = "linux/amd64".parse().unwrap();
+        let words = ["t".to_owned()];
+        let pythons = ["cp311".to_owned(), python.to_owned()];
+        let mut request = parse_words(&config, &words, false, &pythons, &native).unwrap();
+        request.skip = skip.map(|it| config::Select::parse([it]).unwrap());
+        check_obtainable(&config, &request).map_err(|error| UserError::explain(&error))
+    };
+    let alpine = "image = \"alpine:3.22\"\nmusl = \"1.2\"";
+    for python in ["pp311", "gp312"] {
+        let error = check(alpine, python, None).unwrap_err();
+        assert!(error.contains(python) && error.contains("`t`"), "{error}");
+        assert!(
+            check("image = \"quay.io/pypa/musllinux_1_2:latest\"\nfamily = \"apk\"", python, None)
+                .is_err()
+        );
+        assert_eq!(check(alpine, python, Some("[pg]p3*")), Ok(()));
+        assert_eq!(check("image = \"team/pypy-on-alpine\"\nmusl = \"1.2\"", python, None), Ok(()));
+        assert_eq!(check("image = \"debian:13\"\nglibc = \"2.41\"", python, None), Ok(()));
+    }
+    assert_eq!(check(alpine, "cp313t", None), Ok(()));
+}
