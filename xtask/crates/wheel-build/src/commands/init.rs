@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use wheel_audit::report::{self, counted};
 
 use super::{FINDINGS, Workspace};
+use crate::clone::is_clone;
 use crate::exec::Exec;
 use crate::init::{self, Change, Planned, Request, State, Tool};
 
@@ -118,6 +119,24 @@ fn print(file: &Planned) {
     }
 }
 
+/// Notes that the clone whose files `--check` compares is not the version that the repository uses.
+fn note_other_revision(repository: &Utf8Path, clone: &Utf8Path) -> anyhow::Result<()> {
+    let manifest = repository.join("xtask/Cargo.toml");
+    if !is_clone(clone) || repository == clone || !manifest.is_file() {
+        return Ok(());
+    }
+    let text = fs_err::read_to_string(manifest)?;
+    if let Some((tool, used)) = Tool::differing(&Exec::real(), clone, &text) {
+        report::note(&format!(
+            "`xtask/Cargo.toml` uses the tool at `{}`, and this check compares with {tool}\n\nhint: \
+             `cargo xtask init --check` in `{repository}` compares with the version in use; `--upgrade \
+             --tool TOOL` changes it",
+            used.escape_debug()
+        ));
+    }
+    Ok(())
+}
+
 fn compare(args: &InitArgs, repository: &Utf8Path, clone: &Utf8Path) -> anyhow::Result<ExitCode> {
     let found = init::upgrade(repository, clone, args.tool.as_ref(), args.upgrade)?;
     let is_open = |state: State| match state {
@@ -146,6 +165,9 @@ fn compare(args: &InitArgs, repository: &Utf8Path, clone: &Utf8Path) -> anyhow::
             };
             report::prose(&format!("{path}: {what}"));
         }
+    }
+    if args.check {
+        note_other_revision(repository, clone)?;
     }
     if args.upgrade && args.path.is_some() {
         report::note(&match &args.tool {

@@ -85,6 +85,26 @@ impl Tool {
         Ok(Self::Git { url, rev: git(&["rev-parse", "HEAD"])? })
     }
 
+    /// The tool in the clone `root`, if `manifest`, the text of an `xtask/Cargo.toml`, uses another commit of a git
+    /// repository; with the revision that it uses.
+    pub(crate) fn differing(
+        exec: &Exec,
+        root: &Utf8Path,
+        manifest: &str,
+    ) -> Option<(Self, String)> {
+        let manifest: toml::Table = manifest.parse().unwrap_or_default();
+        let dependency = manifest.get("dependencies").and_then(|it| it.get("wheel-build"));
+        let text = |key| dependency?.get(key)?.as_str();
+        let used = text("rev").or(text("tag")).filter(|rev| !rev.starts_with('-'))?;
+        let tool = Self::of_clone(exec, root).ok()?;
+        let commit = format!("{used}^{{commit}}");
+        let step = Step::new("git", ["rev-parse", "--verify", "--quiet", commit.as_str()]);
+        // A revision that the clone does not have is another one.
+        let found = exec.read(&step.cwd(root)).unwrap_or_default();
+        let is_same = matches!(&tool, Self::Git { rev, .. } if found.trim() == rev);
+        (!is_same).then(|| (tool, used.to_owned()))
+    }
+
     /// The dependency as an inline table, for the manifest in `repository/xtask/`.
     ///
     /// # Errors
@@ -190,6 +210,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::exec::Captured;
 
     #[test]
     fn a_tool_has_three_forms() {
@@ -206,6 +227,33 @@ mod tests {
         {
             assert!(wrong.parse::<Tool>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn another_revision_than_that_of_the_clone_is_found() {
+        let clone = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap();
+        let (old, new) = ("a".repeat(40), "b".repeat(40));
+        let commits = [("HEAD", &new), ("v1^{commit}", &old), ("v2^{commit}", &new)];
+        let commits = commits.map(|(name, commit)| (name.to_owned(), commit.clone()));
+        let exec = Exec::fake(move |step| {
+            let name = step.args.last().unwrap().clone();
+            let found = commits.iter().find(|(known, _)| *known == name);
+            Ok(match found {
+                Some((_, commit)) => Captured::ok(commit),
+                None if name == "origin" => Captured::ok("https://a.example/x.git"),
+                None => Captured::failed("unknown revision"),
+            })
+        });
+        let used = |dependency: &str| {
+            let text = format!("[dependencies]\nwheel-build = {{ {dependency} }}\n");
+            Tool::differing(&exec, clone, &text).map(|(tool, used)| (tool.to_string(), used))
+        };
+        let other = |rev: &str| Some((format!("https://a.example/x.git at {new}"), rev.to_owned()));
+        assert_eq!(used("git = 'u', rev = 'v1'"), other("v1"));
+        assert_eq!(used("git = 'u', tag = 'v3'"), other("v3"));
+        assert_eq!(used("git = 'u', rev = 'v2'"), None);
+        assert_eq!(used("git = 'u', branch = 'main'"), None);
+        assert_eq!(used("path = '../tool'"), None);
     }
 
     #[test]
