@@ -369,3 +369,24 @@ fn a_container_that_does_not_report_its_interpreter_locks_nothing_and_fails() {
     assert_eq!(lock(&w), before);
     w.run(&LOCKED).code(1).reports(&["build-info.json", "cp311"]);
 }
+
+#[test]
+fn jobs_with_the_same_difference_share_a_line() {
+    let w = workspace();
+    edit(&w, "pythons = [\"cp311\"]", "pythons = [\"cp311\", \"cp312\", \"cp313\"]");
+    let lines = |words: &[&str], status: i32| -> Vec<String> {
+        let ran = w.run(words).code(status);
+        let all = ran.stdout.lines().filter(|line| line.contains("cp31"));
+        all.map(str::to_owned).collect()
+    };
+    let all = "debian12 linux/amd64 cp311, cp312, cp313";
+    let missing = lines(&["lock", "--check"], 1);
+    assert!(matches!(&missing[..], [line] if line.contains(all)), "{missing:?}");
+    w.run(&LOCK).code(0);
+    gcc(&w, "13");
+    let changed = lines(&LOCK, 0);
+    assert!(matches!(&changed[..], [line] if line.starts_with(all)), "{changed:?}");
+    edit(&w, "\"cp311\", \"cp312\", ", "");
+    let unused = lines(&["lock", "--check"], 1);
+    assert!(matches!(&unused[..], [line] if line.contains("cp311, cp312")), "{unused:?}");
+}

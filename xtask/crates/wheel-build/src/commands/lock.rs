@@ -16,7 +16,7 @@ use wheel_audit::wheel::Interpreter;
 use super::engine_args::BuildArgs;
 use super::locking::Locking;
 use super::selection::Selection;
-use super::titles::{Title, titles};
+use super::titles::titles;
 use super::wheels::{self, WheelsArgs, summary};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace};
 use crate::config::{Config, ConfigFile, Platform, Target, build_identifier};
@@ -160,20 +160,19 @@ fn write(workspace: &Workspace, all: Vec<Environment>) -> anyhow::Result<LockRep
     let name = workspace.file.lock_name();
     let earlier = workspace.lock_file()?;
     let mut file = earlier.clone().unwrap_or_default();
-    let mut wanted: BTreeSet<Title> = jobs(&workspace.config()?.targets).map(title).collect();
+    let mut wanted: BTreeSet<String> = jobs(&workspace.config()?.targets).map(title).collect();
     let (mut recorded, mut changes) = (Vec::new(), Vec::new());
     for each in all {
         let id = each.interpreters.first().map_or("", |it| it.id.as_str());
-        let title = [&*each.name, &*each.platform, id].map(str::to_owned);
-        let job = title.join(" ");
-        wanted.insert(title);
+        let job = format!("{} {} {id}", each.name, each.platform);
+        wanted.insert(job.clone());
         let found = file.record(each);
         changes.extend(found.into_iter().map(|it| Change { job: job.clone(), difference: it }));
         recorded.push(job);
     }
     recorded.sort();
-    let removed = file
-        .retain(|target, platform, id| wanted.contains(&[target, platform, id].map(str::to_owned)));
+    let removed =
+        file.retain(|target, platform, id| wanted.contains(&format!("{target} {platform} {id}")));
     if earlier.as_ref() != Some(&file) && (earlier.is_some() || !recorded.is_empty()) {
         let draft = tempfile::NamedTempFile::new_in(&workspace.root)?;
         fs_err::write(draft.path(), file.text())?;
@@ -193,13 +192,13 @@ fn jobs<'a>(
     })
 }
 
-fn title((target, platform, id): (&Target, &Platform, Interpreter)) -> Title {
-    [target.name.clone(), platform.to_string(), id.to_string()]
+fn title((target, platform, id): (&Target, &Platform, Interpreter)) -> String {
+    format!("{} {platform} {id}", target.name)
 }
 
 /// The jobs with an entry in `file`.
-fn entries(file: &LockFile) -> BTreeSet<Title> {
-    file.entries().map(|(target, platform, id)| [target, platform, id].map(str::to_owned)).collect()
+fn entries(file: &LockFile) -> BTreeSet<String> {
+    file.entries().map(|(target, platform, id)| format!("{target} {platform} {id}")).collect()
 }
 
 /// The warning about jobs of the hosted workflow that an existing lock file lacks.
@@ -231,11 +230,19 @@ pub(super) fn unlocked_in_ci(
 
 fn text(made: &LockReport) -> String {
     let mut text = String::new();
+    let mut changes: Vec<(&Difference, Vec<&String>)> = Vec::new();
     for Change { job, difference } in &made.changes {
-        let _ = writeln!(text, "{job}: {difference}");
+        match changes.iter_mut().find(|(other, _)| *other == difference) {
+            Some((_, jobs)) => jobs.push(job),
+            None => changes.push((difference, vec![job])),
+        }
     }
-    for job in &made.removed {
-        let _ = writeln!(text, "removed {job}: wheels.toml does not have it");
+    for (difference, mut jobs) in changes {
+        jobs.sort();
+        let _ = writeln!(text, "{}: {difference}", titles(jobs));
+    }
+    if !made.removed.is_empty() {
+        let _ = writeln!(text, "removed {}: wheels.toml has no such job", titles(&made.removed));
     }
     let jobs = report::counted(made.recorded.len(), "job");
     text + &format!("{}: recorded {jobs}\n", made.file)
@@ -247,22 +254,21 @@ fn check(args: &LockArgs, workspace: &Workspace) -> anyhow::Result<ExitCode> {
     let file = workspace.lock_file()?.unwrap_or_default();
     let config = workspace.config()?;
     let entries = entries(&file);
-    let wanted: BTreeSet<Title> = jobs(&config.targets).map(title).collect();
+    let wanted: BTreeSet<String> = jobs(&config.targets).map(title).collect();
     let missing: Vec<_> = wanted.difference(&entries).collect();
     let unused: Vec<_> = entries.difference(&wanted).collect();
     if args.json {
-        let names = |all: &[&Title]| all.iter().map(|it| it.join(" ")).collect::<Vec<_>>();
         report::json(&serde_json::json!({
-            "schema_version": 1, "file": name, "missing": names(&missing), "unused": names(&unused)
+            "schema_version": 1, "file": name, "missing": missing, "unused": unused
         }))?;
     } else {
-        for job in &missing {
-            report::prose(&format!("{name} has no entry for {}", job.join(" ")));
+        if !missing.is_empty() {
+            report::prose(&format!("{name} has no entry for {}", titles(&missing)));
         }
-        for job in &unused {
+        if !unused.is_empty() {
             report::prose(&format!(
-                "{name} has an entry for {}, which wheels.toml does not have",
-                job.join(" ")
+                "wheels.toml has no job for the entries of {name} for {}",
+                titles(&unused)
             ));
         }
     }

@@ -1,19 +1,17 @@
 //! Names of jobs in messages.
 
-/// Target, platform and interpreter of a job.
-pub(super) type Title = [String; 3];
-
-/// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`
-pub(super) fn titles(jobs: impl IntoIterator<Item = Title>) -> String {
-    let mut places: Vec<(String, String)> = Vec::new();
-    for [target, platform, interpreter] in jobs {
-        let place = format!("{target} {platform}");
-        match places.last_mut() {
-            Some((last, pythons)) if *last == place => pythons.extend([", ", &interpreter]),
-            _ => places.push((place, interpreter)),
+/// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`, of sorted jobs like `debian12 linux/amd64 cp311`.
+pub(super) fn titles<S: AsRef<str>>(jobs: impl IntoIterator<Item = S>) -> String {
+    let (mut text, mut last) = (String::new(), String::new());
+    for job in jobs {
+        let job = job.as_ref();
+        let (place, interpreter) = job.rsplit_once(' ').unwrap_or(("", job));
+        if place == last {
+            text.extend([", ", interpreter]);
+        } else {
+            text.extend([if text.is_empty() { "" } else { "; " }, job]);
+            place.clone_into(&mut last);
         }
     }
-    let places: Vec<_> =
-        places.iter().map(|(place, pythons)| format!("{place} {pythons}")).collect();
-    places.join("; ")
+    text
 }

@@ -257,7 +257,7 @@ fn quoted(tail: &[String], at: Option<usize>) -> &[String] {
 
 /// The names of `jobs` in one line.
 pub(super) fn titles(jobs: &[&JobReport]) -> String {
-    let title = |job: &&JobReport| [&job.target, &job.platform, &job.interpreter].map(Clone::clone);
+    let title = |job: &&JobReport| format!("{} {} {}", job.target, job.platform, job.interpreter);
     names::titles(jobs.iter().map(title))
 }
 
