@@ -154,13 +154,13 @@ class Requirements:
                 raise Unresolved("{} requires a direct URL: `{}`".format(file, line))
         return path
 
-    def uv(self, arguments, stand_ins):
+    def uv(self, arguments, metadata_wheels):
         """Resolves with uv, from wheels only; returns the packages."""
         lock = os.path.join(self.scratch, "pylock.toml")
         no_index = os.environ.get("XTASK_NO_INDEX", "").split()
         command = [UV, "pip", "compile", "--quiet", "--no-config", "--no-header", "--format", "pylock.toml"]
         command += ["--only-binary", ":all:", "--python", self.args.python, "--output-file", lock]
-        command += ["--find-links", stand_ins] if os.listdir(stand_ins) else []
+        command += ["--find-links", metadata_wheels] if os.listdir(metadata_wheels) else []
         ran = subprocess.run(command + no_index + arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         if ran.returncode:
             raise Unresolved(ran.stderr.decode("utf-8", "replace").strip())
@@ -214,7 +214,7 @@ class Requirements:
         listed = os.path.join(self.scratch, "requirements.txt")
         with open(listed, "w") as out:
             out.writelines(line + "\n" for line in lines)
-        stand_ins = tempfile.mkdtemp(dir=self.scratch)
+        metadata_wheels = tempfile.mkdtemp(dir=self.scratch)
         constraints = [word for path in self.constraints for word in ("--constraint", path)]
         if self.args.pins:
             pins = os.path.join(self.scratch, "pins.txt")
@@ -224,13 +224,13 @@ class Requirements:
         arguments = ["--requirement", listed] + constraints
         sdists = []
         try:
-            packages = self.uv([listed] + constraints, stand_ins)
+            packages = self.uv([listed] + constraints, metadata_wheels)
         except Unresolved as error:
             packages = None
             if not self.args.only_binary and depth < 2:
-                sdists = self.sdists(lines, stand_ins)
+                sdists = self.sdists(lines, metadata_wheels)
             if sdists:
-                packages = self.uv([listed] + constraints, stand_ins)
+                packages = self.uv([listed] + constraints, metadata_wheels)
             else:
                 print("{}\nuv cannot resolve the requirements, falling back to pip".format(error), file=sys.stderr)
                 packages = self.pip(arguments)
@@ -245,7 +245,7 @@ class Requirements:
             print("{}: no wheel, falling back to the source archive".format(os.path.basename(sdist.path)))
             self.resolve(sdist.build_requires, depth + 1)
 
-    def sdists(self, lines, stand_ins):
+    def sdists(self, lines, metadata_wheels):
         """The source archives of the requirements without a wheel."""
         finder, found, seen = self.fetch.finder(self.interpreter), [], set()
         pending = [Requirement(line) for line in lines]
@@ -267,7 +267,7 @@ class Requirements:
             sdist.url, sdist.hash = link.url, link.hash if link.hash_name == "sha256" else None
             if canonicalize_name(sdist.metadata["Name"]) != name:
                 raise Unresolved("{} is not an archive of {}".format(os.path.basename(sdist.path), name))
-            sdist.write_stand_in(stand_ins)
+            sdist.write_metadata_wheel(metadata_wheels)
             found.append(sdist)
             pending += sdist.requires
         return found

@@ -3,7 +3,7 @@
 # Lists and archives live in the cache mount $XTASK_CACHE.
 # shellcheck disable=SC2154 # trust_dir and trust_secrets are trust.sh's
 
-# pkg_family: apt, dnf or apk, whichever the image has.
+# pkg_family: the first of apt, dnf and apk that the image has.
 pkg_family() {
     if command -v apt-get >/dev/null; then
         echo apt

@@ -116,7 +116,7 @@ class Sdist:
                     return archive.extractfile(member).read(MAX_METADATA).decode("utf-8", "replace")
         return None
 
-    def write_stand_in(self, folder):
+    def write_metadata_wheel(self, folder):
         """Writes a wheel with only metadata, for a resolver that accepts only wheels."""
         name = canonicalize_name(self.metadata["Name"]).replace("-", "_")
         stem = "{}-{}".format(name, Version(self.metadata["Version"]))

@@ -78,13 +78,13 @@ fn modules(count: usize, content: &[u8]) -> Members {
 }
 
 #[test]
-fn entry_points() {
+fn entry_points_use_bounded_memory() {
     let text = format!("[{}]\n{}", "g".repeat(1 << 20), "a=b\n".repeat(1_500_000));
     fails_with("MET023", vec![dist_info("entry_points.txt", text)]);
 }
 
 #[test]
-fn headers() {
+fn headers_use_bounded_memory() {
     let text = METADATA.to_owned() + &"A:\n".repeat(2_500_000);
     fails_with("MET003", vec![dist_info("METADATA", text)]);
     let text = FILE.to_owned() + &"Tag: a-b-c\n".repeat(700_000);
@@ -92,7 +92,7 @@ fn headers() {
 }
 
 #[test]
-fn rows() {
+fn rows_of_record_use_bounded_memory() {
     let row = |index: usize| format!("n{index},sha1=x,\n");
     for (count, code) in [(130_000, "REC003"), (400_000, "REC001")] {
         let text: String = (0..count).map(row).collect();
@@ -101,28 +101,28 @@ fn rows() {
 }
 
 #[test]
-fn entries_of_a_dynamic_section() {
+fn dynamic_sections_use_bounded_memory() {
     let (_, codes) = verdict(modules(1, &tables::many_entries(1_400_000)));
     assert!(!codes.iter().any(|code| code == "ELF001"), "{codes:?}");
 }
 
 #[test]
-fn names_of_symbols() {
+fn symbol_names_use_bounded_memory() {
     fails_with("ELF001", modules(60, &tables::tables(500, 6_000, 1)));
 }
 
 #[test]
-fn needs() {
+fn version_needs_use_bounded_memory() {
     fails_with("ELF001", modules(60, &tables::tables(1, 10, 2_000)));
 }
 
 #[test]
-fn findings() {
+fn findings_use_bounded_memory() {
     fails_with("MET040", modules(15_000, b"\x7fELF"));
 }
 
 #[test]
-fn members() {
+fn members_use_bounded_memory() {
     let name = |index| (format!("pkg/{}{index}.py", "n".repeat(90)), Vec::new());
     fails_with("REC001", (0..60_000).map(name).collect());
 }

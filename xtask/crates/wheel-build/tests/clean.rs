@@ -49,7 +49,7 @@ fn clean_removes_no_manifest_path_outside_of_dist() {
         assert!(path.is_file(), "{path}");
     }
     assert!(dist.join("folder").is_symlink() && dist.join("file.py").is_symlink());
-    assert!(!dist.join("ours.txt").exists(), "what is ours goes");
+    assert!(!dist.join("ours.txt").exists(), "`clean` removes our files");
 
     // `clean` does not remove a folder outside of `dist/` that was already empty.
     fs_err::remove_file(emptied.join("only.py")).unwrap();

@@ -43,7 +43,7 @@ fn allowing_pure_wheels_repeats_the_audit_without_a_build() {
         .unwrap();
     w.run(&WHEELS).code(0);
     assert_eq!(w.bakes("wheel-builder"), 1);
-    // And the reverse: the audit of the wheel in `dist/` had other settings.
+    // And the reverse: the audit of the wheel in `dist/` used other settings.
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
     w.run(&WHEELS).code(1).reports(&["TAG103"]);
 }

@@ -108,7 +108,7 @@ fn both_images_are_pulled_and_a_refused_compiler_is_reported() {
         case $target in
         smoke) smoke_passed ;;
         *) cp "$FAKE"/export/* "$dest/"
-           say "[wheel-builder 1/1] RUN sh" "xtask: not accelerated: its compiler is another" ;;
+           emit "[wheel-builder 1/1] RUN sh" "xtask: not accelerated: its compiler is another" ;;
         esac"#,
     );
     let words = ["wheels", "debian:12", "linux/arm64"];

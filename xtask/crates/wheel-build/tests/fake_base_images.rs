@@ -87,7 +87,7 @@ fn only_recipe_base_and_settings_change_the_base_image() {
     let mut seen = vec![reference()];
     w.replace("scripts/smoke.sh", "no part of the stage");
     configure(&w, "[check]\nnative = true");
-    assert_eq!(reference(), seen[0], "what is not in the image does not change its name");
+    assert_eq!(reference(), seen[0], "files outside of the image do not change its name");
     w.replace("scripts/interpreter.sh", "false\n");
     seen.push(reference());
     configure(&w, "[toolchain]\nrust = \"distro\"");

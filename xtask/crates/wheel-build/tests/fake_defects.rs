@@ -13,7 +13,7 @@ fn defect_09_a_failed_smoke_test_keeps_the_wheel_out_of_dist() {
     w.on(
         "bake",
         r#"case "$*" in
-        *smoke) say "[smoke-run] RUN y" "ImportError: no module named demo"
+        *smoke) emit "[smoke-run] RUN y" "ImportError: no module named demo"
             progress "[smoke-run] RUN y" "exit code: 1"; exit 1 ;;
         *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
         esac"#,

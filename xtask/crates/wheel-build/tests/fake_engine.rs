@@ -203,7 +203,7 @@ fn defect_02_a_failed_interpreter_is_named_and_fails_the_run() {
     w.on(
         "bake",
         r#"case "$*" in
-        *PYTHONS=cp313*) say "[interpreter] RUN x" "error: no provider has cp313"
+        *PYTHONS=cp313*) emit "[interpreter] RUN x" "error: no provider has cp313"
             progress "[interpreter] RUN x" "exit code: 1"; exit 1 ;;
         *smoke) mkdir -p "$dest"; smoke_passed ;;
         *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
@@ -261,7 +261,7 @@ fn text_that_a_package_prints_fails_only_its_job() {
     let w = Workspace::new();
     w.on(
         "bake",
-        r#"say "[x]" "cc: fatal error: No space left on device"; progress "[x]" "exit code: 1"; exit 1"#,
+        r#"emit "[x]" "cc: fatal error: No space left on device"; progress "[x]" "exit code: 1"; exit 1"#,
     );
     w.run(&WHEELS).code(1).reports(&["/var/tmp"]);
 }
@@ -340,7 +340,7 @@ fn host_settings_reach_the_client_and_no_written_file() {
     w.on(
         "bake",
         r#"printf '%s' "$XTASK_HOST_SETTINGS" >"$FAKE/settings"
-        say "[x] RUN pip" "Looking in indexes: https://me:hunter2x@index.example/simple"
+        emit "[x] RUN pip" "Looking in indexes: https://me:hunter2x@index.example/simple"
         mkdir -p "$dest"; case $target in
         smoke) smoke_passed ;;
         *) cp "$FAKE"/export/* "$dest/" ;;

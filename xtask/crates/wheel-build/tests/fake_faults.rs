@@ -151,7 +151,7 @@ fn a_kept_wheel_of_an_earlier_build_is_reported() {
     w.run(&WHEELS).code(0);
     let before = w.dist();
     w.replace("scripts/build.sh", "false\n");
-    w.on("bake", "say \"[wheel-builder 1/1] RUN sh\" 'error: no'; exit 1");
+    w.on("bake", "emit \"[wheel-builder 1/1] RUN sh\" 'error: no'; exit 1");
     let ran = w.run(&WHEELS).code(1);
     ran.reports(&["debian12-amd64/demo-1.0-py3-none-any.whl is still "]);
     assert_eq!(w.dist(), before, "nothing is lost");
@@ -235,7 +235,7 @@ fn without_network(w: &Workspace) {
     w.on(
         "bake",
         &format!(
-            "s='[system 1/1] RUN sh /xtask/system-packages.sh'; say \"$s\" \"{line}\"
+            "s='[system 1/1] RUN sh /xtask/system-packages.sh'; emit \"$s\" \"{line}\"
              progress \"$s\" 'exit code: 100'
              echo 'ERROR: failed to solve' >&2; exit 1"
         ),
@@ -258,7 +258,7 @@ fn an_unreachable_source_is_named_in_every_output() {
     assert_eq!(annotations.len(), 1, "{}", ran.stderr);
     assert!(annotations[0].contains("deb.example"), "{annotations:?}");
     // The failure of a package's build step is no network failure.
-    w.on("bake", "s='[wheel-builder 1/1] RUN x'; say \"$s\" 'a.c:1: error: x'; progress \"$s\" 'exit code: 1'; exit 1");
+    w.on("bake", "s='[wheel-builder 1/1] RUN x'; emit \"$s\" 'a.c:1: error: x'; progress \"$s\" 'exit code: 1'; exit 1");
     let ran = w.run(&[&WHEELS[..], &["--json"]].concat()).code(1);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(json["jobs"][0]["reason"], "step");

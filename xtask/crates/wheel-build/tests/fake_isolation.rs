@@ -85,7 +85,7 @@ fn a_build_with_the_network_is_reported_as_not_isolated() {
 fn a_build_without_network_is_not_a_network_failure() {
     let w = Workspace::new();
     let fails = "s='[wheel-builder 1/1] RUN --network=none sh'; \
-        say \"$s\" 'fatal: Could not resolve host: code.example'; progress \"$s\" 'exit code: 1'; exit 1";
+        emit \"$s\" 'fatal: Could not resolve host: code.example'; progress \"$s\" 'exit code: 1'; exit 1";
     w.on("bake", fails);
     let report = run(&w, &[], 1);
     assert_eq!(report["jobs"][0]["reason"], "step");

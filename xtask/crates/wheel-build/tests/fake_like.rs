@@ -90,7 +90,7 @@ fn a_missing_published_wheel_is_noted_but_an_index_error_fails() {
     w.on(
         "bake",
         r#"case $target in
-        published) say "[fetch-published] RUN y" "the index does not answer"
+        published) emit "[fetch-published] RUN y" "the index does not answer"
             progress "[fetch-published] RUN y" "exit code: 1"; exit 1 ;;
         *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
         esac"#,

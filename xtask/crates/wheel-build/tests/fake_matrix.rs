@@ -81,7 +81,7 @@ fn fail_fast_stops_running_jobs_and_starts_no_other() {
         *) n=0; until [ -e "$FAKE/pid" ]; do
                n=$((n + 1)); [ $n -lt 200 ] || break; sleep 0.05
            done
-           say "[x] RUN y" "boom"; progress "[x] RUN y" "exit code: 1"; exit 1 ;;
+           emit "[x] RUN y" "boom"; progress "[x] RUN y" "exit code: 1"; exit 1 ;;
         esac"#,
     );
     let args = ["wheels", "debian:12", "debian:13", "linux/amd64", "--fail-fast", "--jobs"];
@@ -93,7 +93,7 @@ fn fail_fast_stops_running_jobs_and_starts_no_other() {
     let ran = ran.reports(&["debian13 linux/amd64 cp311: stopped: an earlier failure"]);
     let last = ran.stderr.rsplit("\nerror: ").next().unwrap();
     assert!(last.contains("debian12 linux/amd64 cp311") && last.contains("boom"), "{}", ran.stderr);
-    w.on("bake", r#"say "[x] RUN y" "boom"; progress "[x] RUN y" "exit code: 1"; exit 1"#);
+    w.on("bake", r#"emit "[x] RUN y" "boom"; progress "[x] RUN y" "exit code: 1"; exit 1"#);
     w.run(&[&args[..], &["1"]].concat())
         .code(1)
         .reports(&["linux/amd64 cp311: not started", "boom"]);

@@ -104,7 +104,7 @@ fn the_lowest_interpreter_builds_and_the_others_test() {
     assert!(again.iter().all(|(_, outcome, _)| outcome == "unchanged"), "{again:?}");
     let forced = run(&w, &["--force"], 0);
     assert_eq!(forced.iter().filter(|(_, _, by)| by == "cp311").count(), 2, "{forced:?}");
-    assert_eq!(calls(&w), (2, 4), "one build again, and no smoke test of what was there before");
+    assert_eq!(calls(&w), (2, 4), "one more build, and no smoke test of the previous wheel");
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn after_a_failure_a_shell_opens_before_the_failed_step() {
     w.run(&args).code(2).reports(&["no failed build step", "--last-failed"]);
     w.on(
         "bake",
-        r#"say "[base 1/1] RUN x" "boom"; progress "[base 1/1] RUN x" "exit code: 1"; exit 1"#,
+        r#"emit "[base 1/1] RUN x" "boom"; progress "[base 1/1] RUN x" "exit code: 1"; exit 1"#,
     );
     let wheels = ["wheels", "debian:12", "linux/amd64", "--python", "cp313"];
     w.run(&wheels).code(1).reports(&["`cargo xtask shell --last-failed`"]);

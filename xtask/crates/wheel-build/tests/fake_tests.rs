@@ -36,8 +36,8 @@ fn failing_tests_fail_the_job_with_their_last_lines() {
     let w = Workspace::new();
     configure(&w, "command = \"pytest {project}/tests\"");
     let fail = r#"case $target in
-        test) say "[test-run 1/1] RUN sh /xtask/test.sh" "a.py:1: error: no"
-            say "[test-run 1/1] RUN sh /xtask/test.sh" "sh: 1: pytest: not found"
+        test) emit "[test-run 1/1] RUN sh /xtask/test.sh" "a.py:1: error: no"
+            emit "[test-run 1/1] RUN sh /xtask/test.sh" "sh: 1: pytest: not found"
             progress "[test-run 1/1] RUN sh /xtask/test.sh" "exit code: 127"; exit 1 ;;
         *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
         esac"#;

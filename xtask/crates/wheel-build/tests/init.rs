@@ -237,7 +237,7 @@ fn a_member_uses_a_copy_with_its_own_workspace() {
     let written = repository.read("Cargo.toml");
     code(&repository.init(&["--tool", "vendor", "--member"]), 0);
     assert_eq!(repository.read("Cargo.toml"), written, "once more, nothing is to do");
-    // A member that had the tool from elsewhere switches to a copy.
+    // A member that used another source of the tool switches to a copy.
     let other = with_crate();
     code(&other.init(&["--tool", &format!("path={}", clone()), "--member"]), 0);
     code(&other.init(&["--upgrade", "--tool", "vendor"]), 0);

@@ -54,7 +54,7 @@ fn an_interpreter_accepts_the_tags_that_installers_accept() {
 }
 
 #[test]
-fn the_container_takes_the_wheels_that_installers_accept() {
+fn the_container_accepts_the_wheels_that_installers_accept() {
     let cases = cases(&table());
     let lines: Vec<_> = cases.iter().map(|(name, tag, _)| format!("{name} {tag}")).collect();
     let code = "import importlib.util, sys\n\

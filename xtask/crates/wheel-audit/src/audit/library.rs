@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_below_site_packages() {
+    fn installed_paths_are_relative_to_site_packages() {
         assert_eq!(path("a/b.py"), Some("a/b.py"));
         assert_eq!(path("b.py"), Some("b.py"));
         assert_eq!(path("a-1.data/purelib/b.py"), Some("b.py"));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_modules() {
+    fn module_names_are_derived_from_file_names() {
         for (file, name) in [
             ("a.py", Some("a")),
             ("_x.so", Some("_x")),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_and_their_parent_packages() {
+    fn modules_include_their_parent_packages() {
         let members =
             ["ns/pkg/cli.py", "ns/pkg/__init__.py", "a-1.data/platlib/_x.abi3.so", "data/x.pc"];
         let all = ["_x", "data", "ns", "ns.pkg", "ns.pkg.__init__", "ns.pkg.cli"];

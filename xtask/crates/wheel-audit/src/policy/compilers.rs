@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn systems_are_sorted_and_own_compilers_have_one() {
+    fn systems_are_sorted_and_their_own_compilers_identify_one() {
         for compiler in load() {
             assert!(compiler.systems.is_sorted_by_key(|system| system.libc), "{}", compiler.mark);
             assert!(!compiler.is_own || compiler.systems.len() == 1, "{}", compiler.mark);

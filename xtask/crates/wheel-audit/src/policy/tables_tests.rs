@@ -167,7 +167,7 @@ fn tags_without_a_policy_promise_nothing() {
 }
 
 #[test]
-fn system_libraries_and_the_loader() {
+fn system_libraries_include_the_loader() {
     let libraries = |names: &[&str]| Requirements {
         libraries: names.iter().map(|&each| each.to_owned()).collect(),
         ..Requirements::default()

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn suffixes_of_each_interpreter() {
+    fn each_interpreter_has_its_suffixes() {
         let with =
             |abi: &str, platform: Option<&str>| Some((abi.to_owned(), platform.map(str::to_owned)));
         assert_eq!(

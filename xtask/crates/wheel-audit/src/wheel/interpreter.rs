@@ -106,7 +106,7 @@ impl Interpreter {
         let is_own = match self.implementation {
             Implementation::CPython => {
                 let flags = abi.strip_prefix(&self.to_string());
-                // Until 3.7, the default build had a flag: `cp36m`, `cp27mu` (PEP 3149, bpo-36707).
+                // The default build of 3.7 and older has a flag: `cp36m`, `cp27mu` (PEP 3149, bpo-36707).
                 flags.is_some_and(|flags| {
                     flags.is_empty() || self.version < (3, 8) && ["m", "mu"].contains(&flags)
                 })

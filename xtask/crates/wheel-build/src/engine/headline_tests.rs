@@ -14,7 +14,7 @@ fn of(log: &str) -> String {
 }
 
 #[test]
-fn compilers_and_linkers() {
+fn errors_of_compilers_and_linkers_are_the_headline() {
     let log = "gcc -c err.c\n\
         err.c: In function ‘f’:\n\
         err.c:2:29: error: expected expression before ‘;’ token\n\
@@ -48,7 +48,7 @@ fn compilers_and_linkers() {
 }
 
 #[test]
-fn build_systems() {
+fn errors_of_build_systems_are_the_headline() {
     let log = "-- The C compiler identification is GNU 12.2.0\n\
         CMake Error at CMakeLists.txt:3 (find_package):\n\
         \x20 By not providing \"FindFoo.cmake\" in CMAKE_MODULE_PATH this project has\n\
@@ -72,7 +72,7 @@ fn build_systems() {
 }
 
 #[test]
-fn python_and_its_tests() {
+fn errors_of_python_and_its_tests_are_the_headline() {
     let log = "running bdist_wheel\n\
         Traceback (most recent call last):\n\
         \x20 File \"/source/setup.py\", line 4, in <module>\n\
@@ -119,7 +119,7 @@ fn a_traceback_longer_than_the_excerpt_has_a_headline() {
 }
 
 #[test]
-fn the_interpreter_in_a_path_makes_no_other_error() {
+fn the_interpreter_in_a_path_does_not_change_the_error() {
     let path = |version: &str| format!("build/temp.linux-x86_64-cpython-{version}/a.o: x");
     assert_eq!(without_interpreter(&path("311")), without_interpreter(&path("313")));
     assert_ne!(without_interpreter("a.c:3: x"), without_interpreter("a.c:4: x"));

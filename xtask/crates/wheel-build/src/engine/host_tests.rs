@@ -81,7 +81,7 @@ fn only_apts_proxies_are_inherited() {
 }
 
 #[test]
-fn a_log_shows_neither_urls_nor_hosts_nor_passwords() {
+fn a_log_shows_no_urls_hosts_or_passwords() {
     let settings = HostSettings {
         settings: BTreeMap::from([(
             "PIP_INDEX_URL".to_owned(),
@@ -114,7 +114,7 @@ fn settings_of<const V: usize, const F: usize>(
 }
 
 #[test]
-fn a_named_index_of_uv_keeps_its_password_and_pip_gets_both() {
+fn pip_receives_a_named_index_of_uv_with_its_password() {
     let settings = settings_of(
         [
             ("UV_INDEX", "corp-x=https://pkgs.example/simple"),

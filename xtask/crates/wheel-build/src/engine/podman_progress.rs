@@ -111,7 +111,7 @@ impl Progress {
         possible && next.stage.1 == stages && next.step.1 == steps && in_order
     }
 
-    /// A step may print such an error as well. Only podman itself reports the exit status of a step's program.
+    /// A step may print the same error. Only podman itself reports the exit status of a step's program.
     fn keep_error_of_step(&mut self, error: &str) {
         let is_status = |error: &str| error.starts_with("exit status ");
         if !self.of_step.as_deref().is_some_and(is_status) || is_status(error) {
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn podmans_error_counts_wherever_it_is_read() {
+    fn the_error_of_podman_counts_at_any_position() {
         let lines =
             ["[1/2] STEP 1/2: FROM debian:12", "[1/2] STEP 2/2: RUN make", "cc: no such file"];
         let error = "Error: building at STEP \"RUN make\": while running runtime: exit status 1";

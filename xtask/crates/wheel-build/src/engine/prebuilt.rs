@@ -16,7 +16,7 @@ use crate::config::Platform;
 pub(crate) const LOCAL: &str = "xtask-base";
 /// Number of digits of the key in a tag.
 const KEY_DIGITS: usize = 16;
-/// Stages of the Dockerfile that such an image replaces.
+/// Stages of the Dockerfile that a base image replaces.
 pub(crate) const STAGES: [&str; 2] = ["base", "interpreter"];
 
 /// Labels with the base of an image (OCI image specification 1.0, `annotations.md`).

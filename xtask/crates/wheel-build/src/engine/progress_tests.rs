@@ -50,7 +50,7 @@ fn the_failed_step_is_the_cause_and_a_cancelled_one_is_not() {
 }
 
 #[test]
-fn the_indented_reports_of_older_clients_are_parsed_too() {
+fn indented_reports_of_older_clients_are_parsed() {
     let (progress, events) = feed(&[
         "{",
         r#"  "vertexes": [{"digest": "a", "name": "A", "started": "t", "completed": "u","#,

@@ -49,7 +49,7 @@ fn a_folded_step_is_the_same_command() {
 }
 
 #[test]
-fn a_failure_holds_command_status_and_end_of_stderr() {
+fn a_failure_contains_command_status_and_end_of_stderr() {
     let error = Exec::real().read(&sh("echo first; echo why >&2; exit 3").hint("do this"));
     let text = UserError::explain(&error.unwrap_err());
     assert!(text.contains("exit status: 3"), "{text}");

@@ -97,7 +97,7 @@ impl Workspace {
         fs_err::write(path, text).unwrap();
     }
 
-    /// Removes such a script.
+    /// Removes the script of `command`.
     pub(crate) fn as_usual(&self, command: &str) {
         fs_err::remove_file(self.fake.join(format!("on-{command}"))).unwrap();
     }

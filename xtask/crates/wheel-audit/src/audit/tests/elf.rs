@@ -112,7 +112,7 @@ fn packed_relocations_need_their_version() {
 }
 
 #[test]
-fn packed_relocations_of_files_without_glibc_crash_on_older_ones() {
+fn packed_relocations_of_files_without_glibc_crash_on_old_glibc() {
     let source = "void *PyInit__pkg(void) { return 0; } static int x; int *p[] = { &x, &x };";
     let packed = linked(source, &[], &["-Wl,-z,pack-relative-relocs"]);
     let of = |platform: &str, file: &str| {
@@ -164,7 +164,7 @@ fn files_for_another_machine_are_errors() {
 }
 
 #[test]
-fn libraries_decide_about_musl_wheels() {
+fn the_libraries_of_a_wheel_determine_musl() {
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
     assert_eq!(
         own(&Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone())),
@@ -238,7 +238,7 @@ fn findings_that_an_index_rejects_are_errors_when_publishing() {
 }
 
 #[test]
-fn the_tag_decides_about_the_c_library() {
+fn the_tag_determines_the_c_library() {
     // Linked without versions, as on musl, but with the soname of glibc.
     let folder = Folder::new();
     gcc(&folder, "libc.so", "void f(void) {}", &["-Wl,-soname,libc.so.6"]);

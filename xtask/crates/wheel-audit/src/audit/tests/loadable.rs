@@ -99,7 +99,7 @@ fn misaligned_and_truncated_segments_are_errors() {
 }
 
 #[test]
-fn musl_checks_less() {
+fn musl_omits_some_checks_of_the_loader() {
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
     let of = |module: Vec<u8>| check(&Fixture::new(name).with("_pkg.abi3.so", module));
     let bare = module(&[], &[]);
@@ -214,7 +214,7 @@ fn modules_for_other_systems_are_valid_in_their_wheels() {
 }
 
 #[test]
-fn names_decide_about_files_outside_of_wheels() {
+fn the_name_of_a_file_outside_of_a_wheel_determines_its_kind() {
     let folder = Folder::new();
     let check = |name: &str, bytes: Vec<u8>| {
         let path = folder.path().join(name);

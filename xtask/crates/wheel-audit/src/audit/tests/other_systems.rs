@@ -11,7 +11,7 @@ fn audited(name: &str, spoil: impl Fn(&mut Fixture)) -> (Vec<(&'static str, Seve
 }
 
 #[test]
-fn their_machine_code_is_skipped() {
+fn machine_code_of_other_systems_is_skipped() {
     for platform in [
         "win_amd64",
         "macosx_11_0_arm64",
@@ -30,7 +30,7 @@ fn their_machine_code_is_skipped() {
 }
 
 #[test]
-fn their_archive_record_and_metadata_are_checked() {
+fn archive_record_and_metadata_of_other_systems_are_checked() {
     let name = "pk-1.0-cp312-cp312-win_amd64.whl";
     let spoiled = |path: &str, text: &str| {
         let (codes, _) = audited(name, |wheel| {

@@ -28,7 +28,7 @@ fn audited(overrides: Vec<Override>) -> Vec<Finding> {
 }
 
 #[test]
-fn they_are_one_finding_with_every_path() {
+fn repeated_findings_are_one_finding_with_every_path() {
     let findings = audited(Vec::new());
     assert_eq!(findings.len(), 1, "{findings:?}");
     let paths: Vec<&str> = findings[0].places().map(|(path, _)| path).collect();

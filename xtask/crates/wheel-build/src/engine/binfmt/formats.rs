@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn position_independent_programs_match_too() {
+    fn position_independent_programs_match() {
         for arch in Arch::all() {
             let mut file = program::of(arch.name).unwrap();
             let e_type = if arch.name == "s390x" { 17 } else { 16 };

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_of_the_log_decides_about_the_cause() {
+    fn the_last_line_of_the_log_determines_the_cause() {
         for (line, part) in [
             ("write /var/lib/docker/x: no space left on device", "disk"),
             ("Devices cgroup isn't mounted", "`mount -t cgroup2 none /sys/fs/cgroup`"),

@@ -143,7 +143,7 @@ fn a_client_without_an_engine_is_kept_and_completed() {
 }
 
 #[test]
-fn debian_13_takes_everything_from_its_own_release() {
+fn debian_13_installs_everything_from_its_own_release() {
     insta::assert_snapshot!(script(&fixture::debian_13(), &fixture::no_engine(), &options()), @r"
     # fetch the package lists of `trixie`, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
@@ -199,7 +199,7 @@ fn a_key_that_no_package_contains_is_missing() {
 }
 
 #[test]
-fn ubuntu_takes_everything_from_its_own_release_with_universe() {
+fn ubuntu_installs_everything_from_its_release_and_universe() {
     let machine = fixture::ubuntu_24();
     insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &options()), @r"
     # fetch the package lists of `noble`, into `/w/target/xtask/apt`
@@ -234,7 +234,7 @@ fn a_complete_machine_stays_unchanged() {
 }
 
 #[test]
-fn the_bridge_of_an_engine_gets_a_fixed_address() {
+fn the_bridge_of_an_engine_has_a_fixed_address() {
     let kind = "/sys/class/net/docker0/addr_assign_type";
     let fine = |kind_of: &str| {
         let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_steps_that_build_get_a_hint() {
+    fn only_build_steps_have_a_hint() {
         let hint_in = |step: &str| {
             let mut failure = Failure::left_out("failed", "x.log".into());
             failure.step = Some(step.to_owned());

@@ -83,7 +83,7 @@ fn one_name(
     }
 }
 
-/// Removes optional wheels that errors across wheels name: `collect` rejects a `dist/` with such an error. Another
+/// Removes optional wheels that errors across wheels name: `collect` rejects a `dist/` with these errors. Another
 /// wheel may have differed from a removed one, so the check repeats until no error names an optional wheel.
 fn together(
     config: &Config,
