@@ -271,7 +271,7 @@ mod tests {
 
         error: /at/gone.whl cannot be read
           failed to open file `/at/gone.whl`: No such file or directory (os error 2)
-        error ELF001 unaudited
+        error ELF001 unjudged
           cannot be checked: it is neither a wheel nor an ELF file
             /at/libbad.so: /at/libbad.so
           hint: build the file again; its headers or dynamic tables are damaged

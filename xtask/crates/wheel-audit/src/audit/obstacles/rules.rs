@@ -4,7 +4,7 @@ use super::Rule;
 
 pub(in crate::audit) const UNREADABLE: Rule = Rule::error(
     "ELF001",
-    "unaudited",
+    "unjudged",
     "build the file again; its headers or dynamic tables are damaged",
 );
 pub(in crate::audit) const OTHER_MACHINE: Rule =
