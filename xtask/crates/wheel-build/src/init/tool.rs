@@ -42,7 +42,7 @@ impl FromStr for Tool {
             Some(("path", dir)) if !dir.is_empty() => Ok(Self::Path(dir.into())),
             Some(("git", place)) => match place.rsplit_once('#') {
                 Some((url, rev)) if !url.is_empty() && !rev.is_empty() => {
-                    Ok(Self::Git { url: url.to_owned(), rev: rev.to_owned() })
+                    Ok(Self::Git { url: cargo_url(url), rev: rev.to_owned() })
                 }
                 None if !place.is_empty() => Err(UserError::explain(
                     &UserError::new(format!("`{place}` names no revision"))
@@ -80,8 +80,7 @@ impl Tool {
             let step = Step::new("git", args.iter().copied()).cwd(root).hint(hint);
             Ok(exec.read(&step)?.trim().to_owned())
         };
-        let url = git(&["remote", "get-url", "origin"])?;
-        let url = if url.starts_with('/') { format!("file://{url}") } else { url };
+        let url = cargo_url(&git(&["remote", "get-url", "origin"])?);
         Ok(Self::Git { url, rev: git(&["rev-parse", "HEAD"])? })
     }
 
@@ -126,6 +125,17 @@ impl Tool {
             }
             Self::Vendor => format!("{{ path = {} }}", text(&format!("vendor/{CRATE}"))),
         })
+    }
+}
+
+/// `url` in a form that cargo accepts. git also accepts a path, and `user@host:path` for ssh.
+fn cargo_url(url: &str) -> String {
+    match url.split_once(':') {
+        _ if url.starts_with('/') => format!("file://{url}"),
+        Some((host, path)) if !host.contains('/') && !path.starts_with("//") => {
+            format!("ssh://{host}/{}", path.trim_start_matches('/'))
+        }
+        _ => url.to_owned(),
     }
 }
 
@@ -254,6 +264,19 @@ mod tests {
         assert_eq!(used("git = 'u', rev = 'v2'"), None);
         assert_eq!(used("git = 'u', branch = 'main'"), None);
         assert_eq!(used("path = '../tool'"), None);
+    }
+
+    #[test]
+    fn every_url_of_git_has_the_form_that_cargo_accepts() {
+        for (url, expected) in [
+            ("https://a.example:8443/o/x.git", "https://a.example:8443/o/x.git"),
+            ("ssh://git@a.example/o/x", "ssh://git@a.example/o/x"),
+            ("git@a.example:o/x.git", "ssh://git@a.example/o/x.git"),
+            ("/srv/x", "file:///srv/x"),
+        ] {
+            let tool = format!("git={url}#v1").parse::<Tool>().unwrap();
+            assert_eq!(tool, Tool::Git { url: expected.to_owned(), rev: "v1".to_owned() });
+        }
     }
 
     #[test]
