@@ -47,14 +47,23 @@ pub fn columns(text: &str) -> usize {
 pub fn file_size(bytes: u64) -> String {
     if bytes < 100_000 {
         format!("{:.1} kB", bytes as f64 / 1e3)
-    } else {
+    } else if bytes < 1_000_000_000 {
         format!("{:.1} MB", bytes as f64 / 1e6)
+    } else {
+        format!("{:.1} GB", bytes as f64 / 1e9)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_a_unit_of_their_magnitude() {
+        assert_eq!(file_size(99_999), "100.0 kB");
+        assert_eq!(file_size(100_000), "0.1 MB");
+        assert_eq!(file_size(40_017_600_000), "40.0 GB");
+    }
 
     #[test]
     fn long_lists_are_cut() {

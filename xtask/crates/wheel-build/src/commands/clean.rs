@@ -97,7 +97,7 @@ pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
     args.check()?;
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let _lock = Lock::take(&workspace.work, false, |_| {})?;
-    let mut cleaner = Cleaner { dry_run: args.dry_run, failed: false, bytes: 0 };
+    let mut cleaner = Cleaner { dry_run: args.dry_run, failed: false, found: false, bytes: 0 };
     let nothing_named = !(args.dist || args.cache || args.images);
     // Recover first: the journal of a killed run must not name files that are gone.
     let store = Store::new(&workspace.dist, &workspace.work);
@@ -129,6 +129,8 @@ pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
     if cleaner.bytes > 0 {
         let verb = if args.dry_run { "would free" } else { "freed" };
         report::prose(&format!("{verb} about {}", file_size(cleaner.bytes)));
+    } else if !cleaner.found && !cleaner.failed {
+        report::prose("nothing to remove");
     }
     Ok(ExitCode::from(if cleaner.failed { FINDINGS } else { 0 }))
 }
@@ -136,12 +138,15 @@ pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
 struct Cleaner {
     dry_run: bool,
     failed: bool,
+    /// Whether anything was removed, or would be.
+    found: bool,
     /// Size of everything removed.
     bytes: u64,
 }
 
 impl Cleaner {
     fn report_removed(&mut self, what: &str, bytes: u64) {
+        self.found = true;
         self.bytes += bytes;
         let verb = if self.dry_run { "would remove" } else { "removed" };
         report::prose(&format!("{verb} {what}"));
