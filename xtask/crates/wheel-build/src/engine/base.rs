@@ -90,7 +90,7 @@ fn find(
     if base_policy == BasePolicy::Pull {
         reasons.push("bootstrap: disabled by `--base pull`".to_owned());
     } else if target.bootstrap.is_none() {
-        reasons.push("bootstrap: wheels.toml has no entry for this target".to_owned());
+        reasons.push(format!("bootstrap: wheels.toml has no `bootstrap` for `{}`", target.image));
     } else {
         if let Some(image) = bootstrap::present(engine, target, platform)? {
             return Ok(image);
@@ -100,9 +100,11 @@ fn find(
         return bootstrap::make(engine, target, platform, work, note)
             .map_err(|error| with_reasons(error, target, platform, reasons));
     }
-    let by_hand = format!("run `docker pull {}` to see the registry's answer", target.image);
-    let entry =
-        "add a `bootstrap` entry in wheels.toml to make the image from the distribution's packages";
+    let by_hand = format!(
+        "check the name of the image: `docker pull {}` shows the registry's answer",
+        target.image
+    );
+    let entry = "add `bootstrap` to its `[[target]]` in wheels.toml to make it from the distribution's packages";
     let hint = match base_policy {
         BasePolicy::Pull if target.bootstrap.is_some() => format!(
             "{by_hand}; leave `--base pull` out to make the image from the distribution's packages"
