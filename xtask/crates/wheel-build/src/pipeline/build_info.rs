@@ -69,11 +69,10 @@ impl Requirement {
 impl Recipe {
     /// A notice whether the build uses the source's own justfile; `None` if the source has none.
     pub(crate) fn notice(&self) -> Option<String> {
-        let (recipe, file) = (shown(&self.name), shown(&self.source_justfile));
+        let file = shown(&self.source_justfile);
         let used = if self.justfile == "source" { "used" } else { "not used" };
-        (self.source_justfile != "none").then(|| {
-            format!("recipe `{recipe}` of the source's {file}: {used}, {}", shown(&self.reason))
-        })
+        (self.source_justfile != "none")
+            .then(|| format!("the source's `{file}` is {used}: {}", shown(&self.reason)))
     }
 }
 
