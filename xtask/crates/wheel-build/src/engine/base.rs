@@ -104,7 +104,8 @@ fn find(
         "check the name of the image: `docker pull {}` shows the registry's answer",
         target.image
     );
-    let entry = "add `bootstrap` to its `[[target]]` in wheels.toml to make it from the distribution's packages";
+    let entry = "add a `bootstrap` entry to its `[[target]]` in wheels.toml to make it from the \
+                 distribution's packages";
     let hint = match base_policy {
         BasePolicy::Pull if target.bootstrap.is_some() => format!(
             "{by_hand}; leave `--base pull` out to make the image from the distribution's packages"
