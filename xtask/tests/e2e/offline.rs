@@ -35,7 +35,9 @@ pub(crate) fn package() -> Workspace {
 fn after_its_fetch_steps_a_build_needs_no_network() {
     let w = package();
     w.run(&[&["wheels", "--force"][..], &JOB].concat(), 0);
-    fs_err::write(w.root.join("pkg/locked/_fast.pyx"), "def answer():\n    return 43\n").unwrap();
+    // Unique, because the engine may have the layers of an earlier run.
+    let changed = format!("def answer():\n    return 43  # {}\n", w.root);
+    fs_err::write(w.root.join("pkg/locked/_fast.pyx"), changed).unwrap();
     let mut command = w.command(&[&["wheels", "--force"][..], &JOB].concat());
     // A port without a listener.
     for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
