@@ -251,9 +251,9 @@ fn text(made: &LockReport) -> String {
 /// Reports jobs without an entry and entries without a job.
 fn check(args: &LockArgs, workspace: &Workspace) -> anyhow::Result<ExitCode> {
     let name = workspace.file.lock_name();
-    let file = workspace.lock_file()?.unwrap_or_default();
+    let file = workspace.lock_file()?;
     let config = workspace.config()?;
-    let entries = entries(&file);
+    let entries = file.as_ref().map(entries).unwrap_or_default();
     let wanted: BTreeSet<String> = jobs(&config.targets).map(title).collect();
     let missing: Vec<_> = wanted.difference(&entries).collect();
     let unused: Vec<_> = entries.difference(&wanted).collect();
@@ -261,6 +261,9 @@ fn check(args: &LockArgs, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         report::json(&serde_json::json!({
             "schema_version": 1, "file": name, "missing": missing, "unused": unused
         }))?;
+    } else if file.is_none() {
+        let jobs = report::counted(missing.len(), "job");
+        report::prose(&format!("`{name}` does not exist, and wheels.toml has {jobs}"));
     } else {
         if !missing.is_empty() {
             report::prose(&format!("{name} has no entry for {}", titles(&missing)));
@@ -272,6 +275,9 @@ fn check(args: &LockArgs, workspace: &Workspace) -> anyhow::Result<ExitCode> {
             ));
         }
     }
-    let is_complete = missing.is_empty() && unused.is_empty();
-    Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+    if missing.is_empty() && unused.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    report::note("hint: `cargo xtask lock` records missing entries and removes unused ones");
+    Ok(ExitCode::from(FINDINGS))
 }
