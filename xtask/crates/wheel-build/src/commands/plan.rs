@@ -52,7 +52,7 @@ pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// The jobs, grouped by equal settings, and these settings in the notation of wheels.toml.
+/// The jobs, grouped by equal settings, and these settings in the notation of wheels.toml, without empty ones.
 fn text(plan: &Plan) -> anyhow::Result<String> {
     let mut groups: Vec<(&JobSettings, Vec<String>)> = Vec::new();
     for job in &plan.jobs {
@@ -62,13 +62,52 @@ fn text(plan: &Plan) -> anyhow::Result<String> {
         }
     }
     let group = |(settings, jobs): &(&JobSettings, Vec<String>)| {
-        Ok(format!("# {}\n\n{}", jobs.join("\n# "), toml::to_string(settings)?))
+        let mut settings = toml::Table::try_from(settings)?;
+        drop_empty(&mut settings);
+        Ok(format!("# {}\n\n{}", jobs.join("\n# "), toml::to_string(&settings)?))
     };
     let groups: Vec<String> = groups.iter().map(group).collect::<Result<_, toml::ser::Error>>()?;
     Ok(groups.join("\n"))
 }
 
+/// Drops empty lists and tables.
+fn drop_empty(table: &mut toml::Table) {
+    table.retain(|_, value| match value {
+        toml::Value::Table(table) => {
+            drop_empty(table);
+            !table.is_empty()
+        }
+        toml::Value::Array(list) => !list.is_empty(),
+        _ => true,
+    });
+}
+
 /// The build identifier of each job, one per line.
 pub(crate) fn identifiers(plan: &Plan) -> String {
     plan.jobs.iter().map(Job::identifier).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_empty_settings_are_dropped() {
+        let mut settings = toml::toml! {
+            list = []
+            flag = false
+            [test]
+            requires = []
+            [test.env]
+            [build]
+            env = { A = "" }
+        };
+        drop_empty(&mut settings);
+        let expected = toml::toml! {
+            flag = false
+            [build]
+            env = { A = "" }
+        };
+        assert_eq!(settings, expected);
+    }
 }
