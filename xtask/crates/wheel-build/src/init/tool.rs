@@ -42,7 +42,7 @@ impl FromStr for Tool {
             Some(("path", dir)) if !dir.is_empty() => Ok(Self::Path(dir.into())),
             Some(("git", place)) => match place.rsplit_once('#') {
                 Some((url, rev)) if !url.is_empty() && !rev.is_empty() => {
-                    Ok(Self::Git { url: cargo_url(url), rev: rev.to_owned() })
+                    Ok(Self::Git { url: cargo_url(Utf8Path::new(""), url), rev: rev.to_owned() })
                 }
                 None if !place.is_empty() => Err(UserError::explain(
                     &UserError::new(format!("`{place}` names no revision"))
@@ -80,7 +80,7 @@ impl Tool {
             let step = Step::new("git", args.iter().copied()).cwd(root).hint(hint);
             Ok(exec.read(&step)?.trim().to_owned())
         };
-        let url = cargo_url(&git(&["remote", "get-url", "origin"])?);
+        let url = cargo_url(root, &git(&["remote", "get-url", "origin"])?);
         Ok(Self::Git { url, rev: git(&["rev-parse", "HEAD"])? })
     }
 
@@ -128,15 +128,31 @@ impl Tool {
     }
 }
 
-/// `url` in a form that cargo accepts. git also accepts a path, and `user@host:path` for ssh.
-fn cargo_url(url: &str) -> String {
-    match url.split_once(':') {
+/// `url` in a form that cargo accepts. git also accepts a path, here from `folder`, and `user@host:path` for ssh.
+fn cargo_url(folder: &Utf8Path, url: &str) -> String {
+    let path = folder.join(url).canonicalize_utf8();
+    let url = path.as_ref().map_or(url, |path| path.as_str());
+    // An IPv6 address in brackets has colons.
+    let parts = match url.split_once("]:") {
+        Some((host, path)) => Some((url.get(..=host.len()).unwrap_or_default(), path)),
+        None => url.split_once(':'),
+    };
+    match parts {
         _ if url.starts_with('/') => format!("file://{url}"),
         Some((host, path)) if !host.contains('/') && !path.starts_with("//") => {
             format!("ssh://{host}/{}", path.trim_start_matches('/'))
         }
-        _ => url.to_owned(),
+        _ => without_credentials(url),
     }
+}
+
+/// `url` without the user and the password of HTTP, because the manifest is committed.
+fn without_credentials(url: &str) -> String {
+    let http = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("http"));
+    let Some((scheme, rest)) = http else { return url.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
 
 /// The relative path from the folder `from` to `to`, both absolute.
@@ -272,11 +288,34 @@ mod tests {
             ("https://a.example:8443/o/x.git", "https://a.example:8443/o/x.git"),
             ("ssh://git@a.example/o/x", "ssh://git@a.example/o/x"),
             ("git@a.example:o/x.git", "ssh://git@a.example/o/x.git"),
+            ("git@[2001:db8::1]:o/x.git", "ssh://git@[2001:db8::1]/o/x.git"),
+            ("ssh://git@[2001:db8::1]:22/o/x", "ssh://git@[2001:db8::1]:22/o/x"),
             ("/srv/x", "file:///srv/x"),
         ] {
             let tool = format!("git={url}#v1").parse::<Tool>().unwrap();
             assert_eq!(tool, Tool::Git { url: expected.to_owned(), rev: "v1".to_owned() });
         }
+    }
+
+    #[test]
+    fn an_origin_has_no_credentials_and_a_full_path() {
+        let clone = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap();
+        let of = |origin: &'static str| {
+            let exec = Exec::fake(move |step| {
+                let is_origin = step.args.last().unwrap() == "origin";
+                Ok(Captured::ok(if is_origin { origin } else { "c0ffee" }))
+            });
+            Tool::of_clone(&exec, clone).unwrap().to_string()
+        };
+        for (origin, expected) in [
+            ("https://me:made-up@a.example:8443/x@y.git", "https://a.example:8443/x@y.git"),
+            ("https://a.example/o/x.git", "https://a.example/o/x.git"),
+            ("git@a.example:o/x.git", "ssh://git@a.example/o/x.git"),
+        ] {
+            assert_eq!(of(origin), format!("{expected} at c0ffee"));
+        }
+        let root = clone.canonicalize_utf8().unwrap();
+        assert_eq!(of("xtask/.."), format!("file://{root} at c0ffee"));
     }
 
     #[test]
