@@ -18,6 +18,8 @@ mod indexes;
 mod names;
 mod redact;
 
+pub(super) use self::indexes::with_credentials;
+
 /// Where systems keep their bundle of trusted certificates.
 const CA_BUNDLES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",

@@ -6,6 +6,7 @@ use std::thread;
 use super::docker::without_credentials;
 use super::machine::Machine;
 use super::reach::{LIMIT, Reach, reach};
+use crate::engine::host::with_credentials;
 use crate::exec::{Exec, Step};
 
 /// pip's settings that add other sources of packages.
@@ -33,16 +34,16 @@ pub(super) fn query(exec: &Exec, machine: &Machine) -> Vec<(String, Reach)> {
     })
 }
 
-/// The addresses of the extra indexes, each once. pip's have the credentials.
+/// The addresses of the extra indexes with their credentials, each once.
 fn urls(settings: &BTreeMap<String, String>) -> Vec<String> {
     let names = ["PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"];
     let words = names.iter().filter_map(|name| settings.get(*name));
     let mut known = BTreeSet::new();
-    let urls = words.flat_map(|words| words.split_whitespace()).filter_map(|word| {
-        // uv writes an index's name before the address.
-        let url = word.get(word.find("http")?..)?;
+    // uv writes an index's name before the address, and its credentials into other variables.
+    let words = words.flat_map(|words| words.split_whitespace());
+    let urls = words.map(|word| with_credentials(word, settings)).filter(|url| {
         let is_url = url.starts_with("http://") || url.starts_with("https://");
-        (is_url && known.insert(address(url).to_owned())).then(|| url.to_owned())
+        is_url && known.insert(address(url).trim_end_matches('/').to_owned())
     });
     urls.collect()
 }
@@ -79,6 +80,9 @@ fn query_one(exec: &Exec, settings: &BTreeMap<String, String>, url: &str) -> Rea
         // An index need not have pip.
         Some(reason) if reason.starts_with("404 ") => Reach::Yes,
         Some(reason) => Reach::No(short(&reason)),
+        None if answer.stderr.contains("is not a trusted or secure host") => {
+            Reach::No("pip ignores it: not a trusted or secure host".to_owned())
+        }
         None if answer.stderr.contains("No matching distribution") => Reach::Yes,
         None => Reach::Untried("`python3 -m pip index` does not work"),
     }
@@ -88,9 +92,11 @@ fn query_one(exec: &Exec, settings: &BTreeMap<String, String>, url: &str) -> Rea
 fn short(reason: &str) -> String {
     let reason = reason.split(" for url: ").next().unwrap_or_default();
     let is_status = reason.starts_with(|c: char| c.is_ascii_digit());
-    let last = reason.rsplit(": ").next().unwrap_or_default();
-    let text = if is_status { reason } else { last.trim_end_matches(['\'', '"', ')']) };
-    without_credentials(text)
+    // `(Caused by NewConnectionError('<object>: [Errno 111] Connection refused'))`
+    let end = reason.rfind(['\'', '"']);
+    let quoted = end.and_then(|end| reason[..end].rsplit(&reason[end..=end]).next());
+    let last = quoted.unwrap_or(reason).rsplit(": ").next().unwrap_or_default();
+    without_credentials(if is_status { reason } else { last })
 }
 
 #[cfg(test)]
@@ -107,6 +113,58 @@ mod tests {
             stdout: line.to_owned(),
             ..Captured::failed("ERROR: No matching distribution found")
         }
+    }
+
+    #[test]
+    fn an_index_that_pip_ignores_is_not_reachable() {
+        let exec = Exec::fake(|_| {
+            Ok(Captured::failed(
+                "WARNING: The repository located at a.example is not a trusted or secure host and is being ignored.\n\
+                 ERROR: No matching distribution found for pip",
+            ))
+        });
+        let reach = query_one(&exec, &BTreeMap::new(), "http://a.example/simple");
+        assert!(matches!(reach, Reach::No(_)), "{reach:?}");
+    }
+
+    #[test]
+    fn the_reason_is_the_last_cause() {
+        for (reason, expected) in [
+            (
+                "401 Client Error: Unauthorized for url: https://x/",
+                "401 Client Error: Unauthorized",
+            ),
+            (
+                "Max retries exceeded with url: /pip/ (Caused by ResponseError('too many 500 error responses'))",
+                "too many 500 error responses",
+            ),
+            (
+                "connection error: (Caused by ConnectTimeoutError(<x>, 'Connection to h timed out. (timeout=4)'))",
+                "Connection to h timed out. (timeout=4)",
+            ),
+            (
+                "(Caused by SSLError(E(1, \"[SSL: X] failed: certificate is not valid for 'h'. (_ssl.c:1)\")))",
+                "certificate is not valid for 'h'. (_ssl.c:1)",
+            ),
+        ] {
+            assert_eq!(short(reason), expected);
+        }
+    }
+
+    #[test]
+    fn the_address_has_the_credentials_of_uv_and_is_queried_once() {
+        let settings = [
+            ("PIP_EXTRA_INDEX_URL", "https://a.example/simple"),
+            (
+                "UV_INDEX",
+                "httpx=https://own.example/simple https://a.example/simple/ a=file:///http",
+            ),
+            ("UV_INDEX_HTTPX_USERNAME", "me"),
+            ("UV_INDEX_HTTPX_PASSWORD", "made-up"),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let own = "https://me:made-up@own.example/simple";
+        assert_eq!(urls(&settings), ["https://a.example/simple", own]);
     }
 
     #[test]

@@ -253,7 +253,7 @@ fn keep_urls(settings: &mut Settings) {
 
 /// uv's `NAME=URL` or `URL` in pip's form: without the name, and with the user and the password
 /// from `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD`.
-fn with_credentials(index: &str, settings: &Settings) -> String {
+pub(in crate::engine) fn with_credentials(index: &str, settings: &Settings) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let Some((name, url)) = index.split_once('=').filter(|(name, _)| name.chars().all(plain))
     else {
