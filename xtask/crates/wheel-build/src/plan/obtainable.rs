@@ -38,8 +38,9 @@ fn lacks(config: &Config, target: &Target, interpreter: Interpreter) -> bool {
 
 /// Whether the base image may contain it: one of the user's own, not of Alpine or musllinux.
 fn may_be_in_image(config: &Config, target: &Target) -> bool {
-    let path = target.image.split(['@', ':']).next().unwrap_or_default();
-    let image = path.rsplit('/').next().unwrap_or_default();
+    // A registry may have a port.
+    let name = target.image.rsplit('/').next().unwrap_or_default();
+    let image = name.split(['@', ':']).next().unwrap_or_default();
     let is_known = image == "alpine" || image == "python" || image.starts_with("musllinux_");
     config.build.providers.contains(&Provider::Image) && !is_known
 }

@@ -313,6 +313,7 @@ fn pypy_and_graalpy_are_rejected_for_musl_unless_the_image_may_have_them() {
         check_obtainable(&config, &request).map_err(|error| UserError::explain(&error))
     };
     let alpine = "image = \"alpine:3.22\"\nmusl = \"1.2\"";
+    let mirrored = "image = \"mirror.example:5000/alpine:3.22\"\nmusl = \"1.2\"";
     for python in ["pp311", "gp312"] {
         let error = check(alpine, python, None).unwrap_err();
         assert!(error.contains(python) && error.contains("`t`"), "{error}");
@@ -320,6 +321,7 @@ fn pypy_and_graalpy_are_rejected_for_musl_unless_the_image_may_have_them() {
             check("image = \"quay.io/pypa/musllinux_1_2:latest\"\nfamily = \"apk\"", python, None)
                 .is_err()
         );
+        assert!(check(mirrored, python, None).is_err());
         assert_eq!(check(alpine, python, Some("[pg]p3*")), Ok(()));
         assert_eq!(check("image = \"team/pypy-on-alpine\"\nmusl = \"1.2\"", python, None), Ok(()));
         assert_eq!(check("image = \"debian:13\"\nglibc = \"2.41\"", python, None), Ok(()));
