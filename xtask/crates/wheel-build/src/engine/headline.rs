@@ -29,7 +29,9 @@ pub(crate) fn headline(lines: &[String]) -> Option<Headline> {
     let block = blocks.last()?;
     let mut frames = lines[block.clone()].iter().filter_map(|line| frame(line));
     let base = indent(&lines[block.start]);
-    let at = block.clone().skip(1).find(|&at| indent(&lines[at]) <= base)?;
+    let mut ends = block.clone().skip(1).filter(|&at| indent(&lines[at]) <= base);
+    // Another process may print between the frames.
+    let at = ends.clone().find(|&at| is_exception(&lines[at])).or_else(|| ends.next())?;
     let exception = lines[at].trim();
     // setuptools runs the text of setup.py.
     let is_setup = lines[block.clone()].iter().any(|line| line.contains("/setuptools/"));
@@ -61,6 +63,12 @@ fn located(lines: &[String], at: usize) -> String {
     }
     let place = below.next().and_then(|line| line.strip_prefix("--> "));
     place.map_or_else(|| text.to_owned(), |place| format!("{place}: {text}"))
+}
+
+/// `ValueError: a`, `package.Error`
+fn is_exception(line: &str) -> bool {
+    let name = line.trim().split(':').next().unwrap_or_default();
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_.".contains(c))
 }
 
 /// `setup.py:3` of `File "setup.py", line 3, in f`

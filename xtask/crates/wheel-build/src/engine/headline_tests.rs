@@ -119,6 +119,19 @@ fn a_traceback_longer_than_the_excerpt_has_a_headline() {
 }
 
 #[test]
+fn output_between_the_frames_is_not_the_exception() {
+    let log = "Traceback (most recent call last):\n\
+        \x20 File \"/source/setup.py\", line 4, in <module>\n\
+        copying a.py -> build/lib\n\
+        \x20   main()\n\
+        \x20 File \"/source/setup.py\", line 2, in main\n\
+        package.BuildError: no version\n";
+    assert_eq!(of(log), "/source/setup.py:2: package.BuildError: no version");
+    let odd = log.replace("package.BuildError: ", "");
+    assert_eq!(of(&odd), "/source/setup.py:2: copying a.py -> build/lib");
+}
+
+#[test]
 fn the_interpreter_in_a_path_does_not_change_the_error() {
     let path = |version: &str| format!("build/temp.linux-x86_64-cpython-{version}/a.o: x");
     assert_eq!(without_interpreter(&path("311")), without_interpreter(&path("313")));
