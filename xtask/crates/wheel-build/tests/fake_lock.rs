@@ -384,6 +384,8 @@ fn jobs_with_the_same_difference_share_a_line() {
     };
     let all = "debian12 linux/amd64 cp311, cp312, cp313";
     let missing = lines(&["lock", "--check"], 1);
+    // It compares all jobs.
+    w.run(&["lock", "--check", "debian:12"]).code(2);
     let added = "debian12 linux/amd64 cp312, cp313";
     assert!(matches!(&missing[..], [line] if line.contains(added)), "{missing:?}");
     w.run(&LOCK).code(0);

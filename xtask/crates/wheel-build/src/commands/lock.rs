@@ -38,7 +38,7 @@ pub(crate) struct LockArgs {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = ALL)]
     upgrade: Option<String>,
     /// Exit with 1 if a job has no entry or an entry no job; build nothing
-    #[arg(long, conflicts_with = "upgrade")]
+    #[arg(long, conflicts_with_all = ["upgrade", "words", "python", "only", "skip"])]
     check: bool,
     /// Print the report as JSON
     #[arg(long)]
