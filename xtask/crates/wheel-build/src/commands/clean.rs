@@ -165,7 +165,10 @@ impl Cleaner {
         if !self.dry_run {
             remove_folder(folder)?;
         }
-        self.report_removed(&format!("{folder} ({files} files, {})", file_size(bytes)), bytes);
+        self.report_removed(
+            &format!("{folder} ({}, {})", report::counted(files, "file"), file_size(bytes)),
+            bytes,
+        );
         Ok(())
     }
 
