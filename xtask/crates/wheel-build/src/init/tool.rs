@@ -146,13 +146,14 @@ fn cargo_url(folder: &Utf8Path, url: &str) -> String {
     }
 }
 
-/// `url` without the user and the password of HTTP, because the manifest is committed.
+/// `url` without a password, because the manifest is committed. A user remains for ssh only.
 fn without_credentials(url: &str) -> String {
-    let http = url.split_once("://").filter(|(scheme, _)| scheme.starts_with("http"));
-    let Some((scheme, rest)) = http else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = host.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{path}")
+    let (login, host) = host.rsplit_once('@').unwrap_or(("", host));
+    let user = login.split(':').next().filter(|user| scheme.contains("ssh") && !user.is_empty());
+    let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+    format!("{scheme}://{user}{host}{path}")
 }
 
 /// The relative path from the folder `from` to `to`, both absolute.
@@ -310,6 +311,7 @@ mod tests {
         for (origin, expected) in [
             ("https://me:made-up@a.example:8443/x@y.git", "https://a.example:8443/x@y.git"),
             ("https://a.example/o/x.git", "https://a.example/o/x.git"),
+            ("ssh://git:made-up@a.example:22/o/x", "ssh://git@a.example:22/o/x"),
             ("git@a.example:o/x.git", "ssh://git@a.example/o/x.git"),
         ] {
             assert_eq!(of(origin), format!("{expected} at c0ffee"));
