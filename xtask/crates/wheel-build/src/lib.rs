@@ -31,5 +31,6 @@ pub mod own {
     pub use crate::commands::{COULD_NOT_RUN, FINDINGS, Workspace};
     pub use crate::config::{EXAMPLES as CONFIG_EXAMPLES, check_text as check_config};
     pub use crate::exec::{Captured, Exec, ExecError, Finished, Step, Stream, interrupt};
+    pub use crate::init::OPTIONS as CIBUILDWHEEL_OPTIONS;
     pub use crate::schema::TEXT as CONFIG_SCHEMA;
 }

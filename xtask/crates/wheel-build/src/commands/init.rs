@@ -1,5 +1,6 @@
 //! `cargo xtask init`: adds the tool to another repository, or upgrades it.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use wheel_audit::UserError;
 
@@ -76,6 +77,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     report::note(&format!("in `{repository}`, with the tool from {}:", adoption.tool));
     adoption.note.iter().for_each(|note| report::note(note));
     adoption.files.iter().filter_map(line).for_each(|line| report::note(&line));
+    adoption.open_options.iter().for_each(|open| report::note(&translated(open)));
     if args.dry_run {
         adoption.files.iter().for_each(print);
         return Ok(ExitCode::SUCCESS);
@@ -89,6 +91,18 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         super::native_platform()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The line about cibuildwheel's options.
+fn translated(open: &[String]) -> String {
+    let open: BTreeSet<&str> = open.iter().map(|it| it.split('[').next().unwrap_or(it)).collect();
+    let done = "translated `[tool.cibuildwheel]`";
+    if open.is_empty() {
+        return done.to_owned();
+    }
+    let open: Vec<_> = open.iter().map(|it| format!("`{}`", it.escape_debug())).collect();
+    let open = open.join(", ");
+    format!("{done}; see the first lines of wheels.toml about {open}")
 }
 
 /// The change of a file in one line. Of a copied tool, only the first file has a line.

@@ -1,5 +1,7 @@
 //! `cargo xtask init`: writes what a repository needs to use this tool, and keeps it up to date.
 
+mod cibuildwheel;
+mod fill;
 mod member;
 mod package;
 pub(crate) mod project;
@@ -17,9 +19,11 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use toml_edit::{DocumentMut, Item, Table, value};
 
+pub use cibuildwheel::OPTIONS;
 pub(crate) use tool::Tool;
 pub(crate) use upgrade::{State, upgrade};
 
+use self::cibuildwheel::Translation;
 use self::project::Project;
 use self::record::Record;
 use self::texts::Layout;
@@ -87,6 +91,8 @@ pub(crate) struct Adoption {
     pub(crate) files: Vec<Planned>,
     /// Whether `wheels.toml` names the interpreter of Debian 12, which is the quickest to build for there.
     pub(crate) has_debian_python: bool,
+    /// Options of `[tool.cibuildwheel]` that need a decision; `None` if nothing was translated.
+    pub(crate) open_options: Option<Vec<String>>,
     /// A note about the repository's location.
     pub(crate) note: Option<String>,
     /// Existing files that prevent the adoption. If there are any, nothing is written.
@@ -113,9 +119,13 @@ pub(crate) fn plan(exec: &Exec, request: &Request<'_>) -> anyhow::Result<Adoptio
         Some(tool) => tool.clone(),
         None => Tool::of_clone(exec, request.clone)?,
     };
+    let mut translation = Translation::of(&pyproject, &project);
     let wheels = match read(repository, CONFIG)? {
-        Some(text) => text,
-        None => texts::wheels_toml(&project, &package)?,
+        Some(text) => {
+            translation = None;
+            text
+        }
+        None => texts::wheels_toml(&project, &package, translation.as_ref())?,
     };
     let config = config::parse_text(Utf8Path::new(CONFIG), &wheels)?;
     let mut plan =
@@ -150,7 +160,9 @@ pub(crate) fn plan(exec: &Exec, request: &Request<'_>) -> anyhow::Result<Adoptio
     let Planner { mut files, conflicts, .. } = plan;
     files.sort_by_key(|file| (file.path.starts_with(tool::VENDOR), file.path.clone()));
     let note = repository::note(exec, repository);
-    Ok(Adoption { tool, files, has_debian_python, note, conflicts })
+    let options = |it: Translation| it.remarks.into_values().flatten().collect();
+    let open_options = translation.map(options);
+    Ok(Adoption { tool, files, has_debian_python, open_options, note, conflicts })
 }
 
 /// Writes the planned files.

@@ -6,10 +6,10 @@ use wheel_audit::wheel::allows;
 
 /// Releases of Python 3 to build for by default. The newest one is the newest in
 /// `docker/python-sources.json`.
-const SERIES: std::ops::RangeInclusive<u8> = 10..=14;
+pub(super) const SERIES: std::ops::RangeInclusive<u8> = 10..=14;
 
 /// The first release that supports the free-threaded build officially (PEP 779).
-const FREE_THREADED: u8 = 14;
+pub(super) const FREE_THREADED: u8 = 14;
 /// The release of Python that the current PyPy implements.
 const PYPY: u8 = 11;
 
@@ -81,13 +81,18 @@ impl Project {
         })
     }
 
+    /// Whether `requires-python` allows Python 3.`minor`.
+    pub(super) fn allows(&self, minor: u8) -> bool {
+        allows(&self.versions, (3, minor))
+    }
+
     /// The interpreters to build for: those that `requires-python` allows. If the classifiers name versions, only
     /// those. PyPy and the free-threaded build only if the classifiers name them.
     ///
     /// # Errors
     /// If `requires-python` excludes every Python.
     pub(crate) fn pythons(&self) -> Result<Vec<String>, UserError> {
-        let allowed: Vec<u8> = SERIES.filter(|minor| allows(&self.versions, (3, *minor))).collect();
+        let allowed: Vec<u8> = SERIES.filter(|minor| self.allows(*minor)).collect();
         if allowed.is_empty() {
             let required = self.requires_python.as_deref().unwrap_or_default();
             let (first, last) = (SERIES.start(), SERIES.end());

@@ -2,6 +2,8 @@
 
 use camino::Utf8Path;
 
+use super::cibuildwheel::Translation;
+use super::fill;
 use super::project::Project;
 use wheel_audit::UserError;
 
@@ -42,50 +44,55 @@ impl Layout {
     }
 }
 
-/// `wheels.toml` for `project` in the folder `package` of the repository.
+/// `wheels.toml` for `project` in the folder `package` of the repository, with the settings of `new`.
 ///
 /// # Errors
 /// If no interpreter is left.
-pub(super) fn wheels_toml(project: &Project, package: &Utf8Path) -> Result<String, UserError> {
+pub(super) fn wheels_toml(
+    project: &Project,
+    package: &Utf8Path,
+    new: Option<&Translation>,
+) -> Result<String, UserError> {
     let pythons = project.pythons()?;
-    let quoted: Vec<_> = pythons.iter().map(|id| format!("\"{id}\"")).collect();
     let why = match &project.requires_python {
+        _ if new.is_some_and(|new| new.keys.contains_key("build.pythons")) => {
+            "`build` and `skip` of `[tool.cibuildwheel]` select these.".to_owned()
+        }
         Some(words) => format!("`requires-python = \"{}\"` allows these.", words.escape_debug()),
         None => {
             "pyproject.toml has no `requires-python`: these are the current releases.".to_owned()
         }
     };
     let needs = project.needs();
-    let mut packages: [Vec<&str>; 3] = Default::default();
+    let why_rust = needs.rust.map(|name| format!(" {name} requires it.")).unwrap_or_default();
+    let mut keys = new.map(|new| new.keys.clone()).unwrap_or_default();
+    keys.entry("build.pythons".to_owned()).or_insert_with(|| pythons.into());
+    if needs.rust.is_some() {
+        keys.insert("toolchain.rust".to_owned(), "rustup".into());
+    }
+    if !package.as_str().is_empty() {
+        keys.insert("source.package".to_owned(), package.as_str().into());
+    }
     for (is_needed, names) in [
         (needs.cmake, ["cmake", "cmake", "cmake"]),
         (needs.ninja, ["ninja-build", "ninja-build", "samurai"]),
     ] {
-        if is_needed {
-            for (list, name) in packages.iter_mut().zip(names) {
-                list.push(name);
+        if !is_needed {
+            continue;
+        }
+        let packages = keys.entry("build.system_packages".to_owned());
+        let packages = packages.or_insert_with(|| toml::Table::new().into());
+        for (family, name) in ["apt", "dnf", "apk"].into_iter().zip(names) {
+            let Some(packages) = packages.as_table_mut() else { continue };
+            let list = packages.entry(family).or_insert_with(|| Vec::<String>::new().into());
+            if let Some(list) = list.as_array_mut().filter(|list| !list.contains(&name.into())) {
+                list.push(name.into());
             }
         }
     }
-    let table = if packages[0].is_empty() {
-        "# system_packages = { apt = [\"libffi-dev\"], dnf = [\"libffi-devel\"] }".to_owned()
-    } else {
-        let line = |(family, names): (&str, &Vec<&str>)| format!("{family} = {names:?}");
-        let lines = ["apt", "dnf", "apk"].into_iter().zip(&packages).map(line);
-        format!("system_packages = {{ {} }}", lines.collect::<Vec<_>>().join(", "))
-    };
-    let why_rust = needs.rust.map(|name| format!(" {name} requires it.")).unwrap_or_default();
-    let package = match package.as_str() {
-        "" => "# package = \"python\"".to_owned(),
-        folder => format!("package = {}", toml::Value::from(folder)),
-    };
-    Ok(WHEELS_TOML
-        .replace("<package>", &package)
-        .replace("<why-pythons>", &why)
-        .replace("<pythons>", &quoted.join(", "))
-        .replace("<system-packages>", &table)
-        .replace("<why-rust>", &why_rust)
-        .replace("<rust>", if needs.rust.is_some() { "rustup" } else { "none" }))
+    let template = WHEELS_TOML.replace("<why-pythons>", &why).replace("<why-rust>", &why_rust);
+    let text = fill::keys(&template, keys);
+    Ok(new.map_or_else(|| text.clone(), |new| fill::translation(&text, new)))
 }
 
 /// `xtask/Cargo.toml`, with the dependency `tool` as an inline table.
@@ -104,8 +111,9 @@ mod tests {
     #[test]
     fn every_wheels_toml_is_valid_and_has_what_the_package_needs() {
         let read = |pyproject: &str| {
-            let text = wheels_toml(&Project::parse(pyproject).unwrap(), Utf8Path::new("")).unwrap();
-            assert!(!text.contains(['<', '>'].map(|c| format!("{c}pythons")).concat().as_str()));
+            let text =
+                wheels_toml(&Project::parse(pyproject).unwrap(), Utf8Path::new(""), None).unwrap();
+            assert!(!text.contains("<why-"));
             config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap()
         };
         let plain = read("");
