@@ -210,12 +210,7 @@ fn defect_02_a_failed_interpreter_is_named_and_fails_the_run() {
         esac"#,
     );
     let ran = w.run(&[&WHEELS[..], &["--python", "cp311,cp313"]].concat()).code(1);
-    let ran = ran.reports(&[
-        "cp313",
-        "no provider has cp313",
-        "step `[interpreter] RUN x` failed",
-        "log: ",
-    ]);
+    let ran = ran.reports(&["no provider has cp313", "step `[interpreter] RUN x` failed", "log: "]);
     assert!(ran.stdout.contains("1 of 2 wheels"), "{}", ran.stdout);
     assert!(w.dist().contains(&"debian12-amd64/demo-1.0-py3-none-any.whl".to_owned()));
 }
@@ -226,11 +221,7 @@ fn a_wheel_without_the_requested_extension_is_rejected() {
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let toml = toml.replace("[[target]]", "[check]\nnative = true\n[[target]]");
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
-    w.run(&WHEELS).code(1).reports(&[
-        "the audit",
-        "`demo-1.0-py3-none-any.whl`",
-        "`native = true`",
-    ]);
+    w.run(&WHEELS).code(1).reports(&["`demo-1.0-py3-none-any.whl`", "`native = true`"]);
     assert!(w.dist().is_empty());
 }
 

@@ -227,7 +227,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_table_gives_a_valid_file_and_loses_nothing(table in options(1)) {
+    fn any_table_produces_a_valid_file_and_loses_nothing(table in options(1)) {
         let tool = Table::from_iter([("cibuildwheel".to_owned(), table.clone())]);
         let pyproject = Table::from_iter([("tool".to_owned(), tool.into())]).to_string();
         let (text, new) = written(&pyproject);
