@@ -18,6 +18,20 @@ use crate::pipeline::build_info::BuildInfo;
 use crate::pipeline::{missing, stubs};
 use crate::proof;
 
+/// The texts of all events of an engine's `output`, and the number of lines in the excerpt of a failed step.
+pub fn progress_texts(progress: &mut dyn Follow, output: &[u8]) -> (Vec<String>, usize) {
+    let mut texts = Vec::new();
+    for event in output.split(|&byte| byte == b'\n').flat_map(|line| progress.line(line)) {
+        texts.push(match event {
+            Event::Started { name } | Event::Done { name, .. } => name,
+            Event::Failed { error, .. } | Event::NoCache { error, .. } => error,
+            Event::Output { line, .. } => line,
+            Event::Message(text) => text,
+        });
+    }
+    (texts, progress.failed().map_or(0, |step| step.tail.len()))
+}
+
 /// Every text about a failed step that printed `output`: its message, its hints and its lines.
 pub fn failure_texts(name: &str, error: &str, output: &[String]) -> Vec<String> {
     let tail = excerpt::excerpt(output);
