@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Ran, Workspace};
+use common::{Ran, Workspace, wheel};
 
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 
@@ -21,6 +21,15 @@ fn calls(w: &Workspace) -> String {
 #[test]
 fn defect_03_each_job_reads_and_writes_its_own_scope() {
     let w = Workspace::new();
+    // Wheels that no other interpreter can use: with a shared wheel, the second job may not build.
+    for python in ["cp311", "cp313"] {
+        let name = format!("demo-1.0-{python}-{python}-linux_x86_64.whl");
+        fs_err::write(w.fake.join(&name), wheel(&name, false, &[("demo.py", b"")]).1).unwrap();
+    }
+    let build = r#"case "$*" in *PYTHONS=cp311*) python=cp311 ;; *) python=cp313 ;; esac
+        if [ $target = smoke ]; then smoke_passed; exit; fi
+        cp "$FAKE/export/build-info.json" "$FAKE"/*-$python-*.whl "$dest/""#;
+    w.on("bake", build);
     configure(&w, "[cache]\nfrom = [\"r.example/cache\"]\nto = [\"type=local,dest=../cache\"]");
     let args = [&WHEELS[..], &["--python", "cp311,cp313"]].concat();
     w.run(&args)
