@@ -12,7 +12,7 @@ import sys
 
 
 def serves(python_tags, abi_tags, python_id):
-    """Whether installers accept one of the tags for `python_id` (cp311, cp314t, pp311, gp312).
+    """Returns whether installers accept one of the tags for `python_id` (cp311, cp314t, pp311, gp312).
 
     Must match `Interpreter::accepts`; a test compares both with `packaging`.
     """

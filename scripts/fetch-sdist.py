@@ -47,7 +47,7 @@ def sha256_of(path):
 
 
 def is_archive_of(file, name, version):
-    """Whether the file name of a source archive matches the requested name and version."""
+    """Returns whether the file name of a source archive matches the requested name and version."""
     for suffix in (".tar.bz2", ".tar.xz", ".tgz"):
         if file.endswith(suffix):
             file = file[: -len(suffix)] + ".tar.gz"

@@ -59,7 +59,7 @@ def deadline(seconds):
 
 
 def may_pass(error):
-    """Whether another try can succeed."""
+    """Returns whether another try can succeed."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code in TRANSIENT
     reason = getattr(error, "reason", error)

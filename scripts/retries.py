@@ -11,7 +11,7 @@ from pip._vendor import requests, urllib3
 
 
 def may_pass(error):
-    """Whether another try can succeed."""
+    """Returns whether another try can succeed."""
     if isinstance(error, NetworkConnectionError):
         return getattr(error.response, "status_code", None) in TRANSIENT
     if isinstance(error, (requests.exceptions.SSLError, requests.ConnectTimeout)):

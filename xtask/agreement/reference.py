@@ -103,7 +103,7 @@ RUN: dict[str, Callable[[Tools, Path], dict[str, Any]]] = {
 
 
 def concerns(tool: str, wheel: Path) -> bool:
-    """Whether the tool supports the tags of a wheel."""
+    """Returns whether the tool supports the tags of a wheel."""
     abi, platform = row_of(wheel)[1].split("-")[1:]
     if tool == AUDITWHEEL:
         return platform != "any"

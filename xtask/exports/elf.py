@@ -29,7 +29,7 @@ class Definition(NamedTuple):
     hidden: bool
 
     def binds_unversioned(self) -> bool:
-        """Whether a reference without a version binds to this definition (`check_match` of `elf/dl-lookup.c`)."""
+        """Returns whether a reference without a version binds to this definition (`check_match` of `elf/dl-lookup.c`)."""
         return self.index <= BASE_INDEX or not self.hidden
 
 

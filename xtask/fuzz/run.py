@@ -14,7 +14,7 @@ from pathlib import Path
 
 FUZZ = Path(__file__).resolve().parent
 HOST = f"{os.uname().machine}-unknown-linux-gnu"
-# What cargo-fuzz passes, without the sanitizer, which needs a nightly compiler. The code has no `unsafe`.
+# Flags of cargo-fuzz, without the sanitizer, which needs a nightly compiler. The code has no `unsafe`.
 COVERAGE = ["level=4", "inline-8bit-counters", "pc-table", "trace-compares"]
 FLAGS = ["--cfg fuzzing -Cpasses=sancov-module"]
 FLAGS += [f"-Cllvm-args=-sanitizer-coverage-{each}" for each in COVERAGE]

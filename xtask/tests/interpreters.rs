@@ -34,13 +34,13 @@ fn rows(head: &str) -> Vec<[String; 3]> {
     rows.map(cells).collect()
 }
 
-/// Whether uv installs the interpreter on all architectures.
+/// Returns whether uv installs the interpreter on all architectures.
 fn is_managed(python: &str, libc: &str) -> bool {
     let line = |arch: &str| format!("{python} {arch} {libc} ");
     ARCHES.iter().all(|arch| MANAGED.lines().any(|it| it.starts_with(&line(arch))))
 }
 
-/// Whether an upstream archive is pinned for all architectures.
+/// Returns whether an upstream archive is pinned for all architectures.
 fn is_pinned(python: &str, libc: &str) -> bool {
     let pins: serde_json::Value =
         serde_json::from_str(&text("docker/python-sources.json")).unwrap();

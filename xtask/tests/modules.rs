@@ -119,7 +119,7 @@ fn pure_modules_import_no_module_with_effects() {
 const SYSTEM_SPECIFIC: [&str; 8] =
     ["os::unix", "os::linux", "os::fd", "os::windows", "rustix", "libc::", "nix::", "/proc/self"];
 
-/// Whether `word` begins in `code` at the start of a word.
+/// Returns whether `word` begins in `code` at the start of a word.
 fn has_word(code: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| !code[..at].ends_with(is_part))

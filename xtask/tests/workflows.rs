@@ -16,7 +16,7 @@ fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
     text.lines().filter_map(line).map(str::trim).collect()
 }
 
-/// Whether a step is one command that has tests elsewhere.
+/// Returns whether a step is one command that has tests elsewhere.
 fn is_command(run: &str) -> bool {
     let starts =
         ["cargo xtask ", "rustup toolchain install ", "sh xtask/system-packages/refresh.sh "];

@@ -45,7 +45,7 @@ def pattern(text: str) -> re.Pattern[str]:
 
 
 def renovate_problems(root: Path, file: Path) -> list[str]:
-    """What a custom manager names and does not find: a file, a dependency, or a pin beside those it finds."""
+    """Pins that a custom manager names and does not find: a file, a dependency, or a further pin."""
     config = load(file)
     problems = []
     for manager in config["customManagers"]:

@@ -53,7 +53,7 @@ pub(crate) enum Group {
 }
 
 impl CiArgs {
-    /// Whether the checks of `group` are requested.
+    /// Returns whether the checks of `group` are requested.
     fn has(&self, group: Group) -> bool {
         self.only.is_empty() || self.only.contains(&group)
     }

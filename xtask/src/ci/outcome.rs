@@ -75,7 +75,7 @@ pub(super) fn unreachable(stderr: &str) -> Option<&str> {
     (!refused).then_some(line)
 }
 
-/// Whether a run with these `results` is good. With `strict`, a requested check that did not run counts as
+/// Returns whether a run with these `results` is good. With `strict`, a requested check that did not run counts as
 /// failed.
 pub(super) fn is_good(results: &[Checked], strict: bool) -> bool {
     results.iter().all(|checked| match &checked.outcome {

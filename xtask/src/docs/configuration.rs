@@ -57,7 +57,7 @@ const ORDER: [&str; 13] = [
 struct Table<'a> {
     /// The keys that lead to it: `["check", "override"]`.
     path: Vec<&'a str>,
-    /// Whether it is an item of a list: `[[target]]`.
+    /// True if it is an item of a list: `[[target]]`.
     is_item: bool,
     node: &'a Json,
     /// The purpose of the table.
@@ -219,7 +219,7 @@ fn section(
     }
 }
 
-/// Whether the key at `node` is a table of its own, with a section.
+/// Returns whether the key at `node` is a table of its own, with a section.
 fn is_table(root: &Json, node: &Json) -> bool {
     let node = resolved(root, node);
     node["properties"].is_object() || resolved(root, &node["items"])["properties"].is_object()

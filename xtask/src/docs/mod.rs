@@ -33,12 +33,12 @@ const OUT_OF_DATE: &str = "the page is out of date";
 /// Arguments of `docs`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DocsArgs {
-    /// What to do with the pages.
+    /// Action for the pages.
     #[command(subcommand)]
     pub action: Mode,
 }
 
-/// What to do with the pages.
+/// Action for the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Subcommand)]
 pub(crate) enum Mode {
     /// Write docs/commands.md, docs/configuration.md and docs/checks.md

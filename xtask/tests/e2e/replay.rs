@@ -120,7 +120,7 @@ fn one(word: &str) -> toml_edit::Item {
     value(toml_edit::Array::from_iter([word]))
 }
 
-/// Whether the job `tool` compiles. That takes minutes, and the program differs from the tested one only by its
+/// True if the job `tool` compiles. That takes minutes, and the program differs from the tested one only by its
 /// profile.
 const COMPILES: bool = cfg!(feature = "e2e-full");
 

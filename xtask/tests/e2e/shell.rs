@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::workspace::{Workspace, ran, sh};
 
-/// Whether the image of the shell that the process `id` started exists. Other tests start shells, too.
+/// Returns whether the image of the shell that the process `id` started exists. Other tests start shells, too.
 fn has_image(id: u32) -> bool {
     let list = ["image", "ls", "--format", "{{.Tag}}", "xtask-wheels/shell"];
     sh("docker", &list).lines().any(|tag| tag.ends_with(&format!("-{id}")))

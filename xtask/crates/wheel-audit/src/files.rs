@@ -170,12 +170,12 @@ pub fn folders(root: &Utf8Path) -> Vec<String> {
     names
 }
 
-/// Whether the path exists, including dangling links.
+/// Returns whether the path exists, including dangling links.
 pub fn exists(path: &Utf8Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether the path has the name of a wheel.
+/// Returns whether the path has the name of a wheel.
 pub fn is_wheel(path: &str) -> bool {
     Utf8Path::new(path).extension().is_some_and(|end| end.eq_ignore_ascii_case("whl"))
 }

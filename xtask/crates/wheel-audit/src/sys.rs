@@ -50,7 +50,7 @@ pub fn permissions(mode: u32) -> Permissions {
     Permissions::from_mode(mode)
 }
 
-/// Whether anybody may execute the file.
+/// Returns whether anybody may execute the file.
 pub fn is_executable(file: &Metadata) -> bool {
     file.permissions().mode() & 0o111 != 0
 }

@@ -14,7 +14,7 @@ pub(crate) const NOT_VENDORED: [&str; 4] = ["benches", "examples", "proptest-reg
 /// Patterns of the build files.
 pub(crate) const BUILD_FILES: [&str; 2] = ["docker/**", "scripts/**"];
 
-/// Whether `root` is a clone of the tool, rather than a repository that uses it.
+/// Returns whether `root` is a clone of the tool, rather than a repository that uses it.
 pub(crate) fn is_clone(root: &Utf8Path) -> bool {
     root.join(CRATE).join("Cargo.toml").is_file()
 }

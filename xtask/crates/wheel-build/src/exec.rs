@@ -213,7 +213,7 @@ impl ExecError {
 /// The output and status of a finished command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
-    /// Whether it ended with status 0.
+    /// True if it ended with status 0.
     pub success: bool,
     /// The exit status in words, e.g. `exit status: 1`.
     pub status: String,
@@ -418,7 +418,7 @@ pub enum Stream {
 /// The end of a command whose lines a callback received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// Whether it ended with status 0.
+    /// True if it ended with status 0.
     pub success: bool,
     /// The exit status in words.
     pub status: String,

@@ -272,7 +272,7 @@ impl Watch for Live {
     }
 }
 
-/// Whether BuildKit's step comes from the Dockerfile (`[stage 2/5] ...`) and is not an internal one.
+/// Returns whether BuildKit's step comes from the Dockerfile (`[stage 2/5] ...`) and is not an internal one.
 fn is_step(name: &str) -> bool {
     name.starts_with('[') && !name.starts_with("[internal]")
 }

@@ -61,7 +61,7 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
-/// Whether this user is root.
+/// Returns whether this user is root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }

@@ -46,7 +46,7 @@ pub fn failure_texts(name: &str, error: &str, output: &[String]) -> Vec<String> 
     texts
 }
 
-/// What `init` derives from a `pyproject.toml`: the interpreters.
+/// Interpreters that `init` derives from a `pyproject.toml`.
 ///
 /// # Errors
 /// As for `init`.

@@ -31,7 +31,7 @@ impl Drop for Small {
     }
 }
 
-/// Whether this user is root, or `sudo` works without a password.
+/// Returns whether this user is root, or `sudo` works without a password.
 fn as_root(words: &[&str]) -> bool {
     let sudo: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["sudo", "-n"] };
     let words = [sudo, words].concat();

@@ -41,7 +41,7 @@ fn ok(length: usize) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{BODY}")
 }
 
-/// Whether `fetch.py` fetches the file from a server with these answers, and the number of requests.
+/// Returns whether `fetch.py` fetches the file from a server with these answers, and the number of requests.
 fn fetch(answers: Vec<String>) -> (bool, usize) {
     let dir = tempfile::tempdir().unwrap();
     let (address, requests) = server(answers);
@@ -109,7 +109,7 @@ fn an_index_that_breaks_connections_receives_more_requests() {
     assert_eq!(fetch_published(vec![status("403 No")]), (None, 1));
 }
 
-/// Whether `fetch-sdist.py` fetches the archive from an index with these answers, and the number of requests.
+/// Returns whether `fetch-sdist.py` fetches the archive from an index with these answers, and the number of requests.
 fn fetch_sdist(answers: Vec<String>) -> (bool, usize) {
     let dir = tempfile::tempdir().unwrap();
     let (address, requests) = server(answers);

@@ -96,7 +96,7 @@ fn the_table_matches_packaging() {
     assert_eq!(live, table());
 }
 
-/// Whether `requires-python.py` accepts a source archive with this PKG-INFO for the interpreters.
+/// Returns whether `requires-python.py` accepts a source archive with this PKG-INFO for the interpreters.
 fn passes(requires: &str, ids: &[&str]) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let top = dir.path().join("a-1");

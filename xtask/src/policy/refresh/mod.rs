@@ -187,7 +187,7 @@ fn version(family: Family, name: &str) -> Option<LibcVersion> {
     rest.replacen('_', ".", 1).parse().ok()
 }
 
-/// Whether it is a valid name of an architecture, library, symbol or version. Other names must not reach a data file.
+/// Returns whether it is a valid name of an architecture, library, symbol or version. Other names must not reach a data file.
 fn is_plain(text: &str) -> bool {
     let plain = |each: char| each.is_ascii_alphanumeric() || "._+-@".contains(each);
     !text.is_empty() && text.len() < 200 && text.chars().all(plain)

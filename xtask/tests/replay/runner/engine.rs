@@ -29,7 +29,7 @@ pub(crate) fn seconds_of(seen: &[(f64, String)], stage: &str) -> f64 {
     times.next_back().unwrap_or(first) - first
 }
 
-/// Whether a line of the log reports the end of a step of the Dockerfile.
+/// Returns whether a line of the log reports the end of a step of the Dockerfile.
 fn is_step(line: &str) -> bool {
     let has_stage =
         line.starts_with("== [") && !line.starts_with("== [internal]") && line.contains("] ");

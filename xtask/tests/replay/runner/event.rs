@@ -19,9 +19,9 @@ pub(crate) struct Event {
     pub(crate) sha: String,
     /// The files that differ from the previous commit.
     pub(crate) changed: Vec<String>,
-    /// Whether the repository itself is a fork.
+    /// True if the repository itself is a fork.
     pub(crate) in_fork: bool,
-    /// Whether it is a pull request from a fork.
+    /// True if it is a pull request from a fork.
     pub(crate) from_fork: bool,
 }
 
@@ -53,7 +53,7 @@ impl Event {
         Self { name: "pull_request", from_fork, ..push }
     }
 
-    /// Whether the reference is a tag.
+    /// Returns whether the reference is a tag.
     pub(crate) fn is_tag(&self) -> bool {
         self.reference.starts_with("refs/tags/")
     }
@@ -91,7 +91,7 @@ impl Event {
         }
     }
 
-    /// Whether `workflow` runs for the event.
+    /// Returns whether `workflow` runs for the event.
     pub(crate) fn triggers(&self, workflow: &Workflow) -> Result<bool, String> {
         let Some(filter) = workflow.on.get(self.name) else { return Ok(false) };
         let filter: Filter = match filter {

@@ -15,11 +15,11 @@ pub(crate) type Evaluated<T> = Result<T, String>;
 /// The state of a job, or of the jobs before it, for the status functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// Whether all of them succeeded.
+    /// True if all of them succeeded.
     pub(crate) success: bool,
-    /// Whether one of them failed.
+    /// True if one of them failed.
     pub(crate) failure: bool,
-    /// Whether the run was cancelled.
+    /// True if the run was cancelled.
     pub(crate) cancelled: bool,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn text(value: &Value, scope: &Scope) -> Evaluated<String> {
     }
 }
 
-/// Whether the job or step with this `if` runs. Without a status function, the condition is `success() && (...)`.
+/// Returns whether the job or step with this `if` runs. Without a status function, the condition is `success() && (...)`.
 pub(crate) fn condition(value: Option<&Value>, scope: &Scope) -> Evaluated<bool> {
     let status = scope.status.ok_or("`if` without the state of a job")?;
     let text = match value {

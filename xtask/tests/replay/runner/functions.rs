@@ -89,7 +89,7 @@ pub(crate) fn hash_files(root: &Utf8Path, patterns: &[String]) -> Evaluated<Stri
     Ok(if is_empty { String::new() } else { wheel_audit::digest::of_bytes(&digests) })
 }
 
-/// Whether `patterns` select the file `path`.
+/// Returns whether `patterns` select the file `path`.
 pub(crate) fn matches(patterns: &[&str], path: &Utf8Path) -> Evaluated<bool> {
     let options = MatchOptions { require_literal_separator: true, ..MatchOptions::default() };
     let mut chosen = false;

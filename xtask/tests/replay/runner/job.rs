@@ -24,7 +24,7 @@ pub(crate) struct StepRecord {
     /// Its output, and the reason of a failure.
     pub(crate) log: String,
     pub(crate) seconds: f64,
-    /// Whether its environment or inputs contain the token.
+    /// True if its environment or inputs contain the token.
     pub(crate) received_token: bool,
 }
 

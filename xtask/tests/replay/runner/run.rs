@@ -39,7 +39,7 @@ pub(crate) struct Machine {
     pub(crate) labels: &'static [&'static str],
     /// Variables of all steps. `PATH` is a prefix.
     pub(crate) env: BTreeMap<String, String>,
-    /// Whether steps inherit the variables of this process.
+    /// True if steps inherit the variables of this process.
     pub(crate) inherits: bool,
     /// Variables of the cache service, which only actions have; empty without a service.
     pub(crate) service: BTreeMap<String, String>,

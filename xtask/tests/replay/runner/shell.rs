@@ -104,7 +104,7 @@ pub(crate) struct Script<'a> {
     pub(crate) shell: Option<&'a str>,
     pub(crate) folder: Utf8PathBuf,
     pub(crate) env: &'a BTreeMap<String, String>,
-    /// Whether the script inherits the variables of this machine.
+    /// True if the script inherits the variables of this machine.
     pub(crate) inherits: bool,
     /// The file for its output.
     pub(crate) log: Utf8PathBuf,

@@ -30,7 +30,7 @@ pub(crate) enum Op {
 }
 
 impl Expr {
-    /// Whether it calls a status function: otherwise `if` adds `success()`.
+    /// Returns whether it calls a status function: otherwise `if` adds `success()`.
     pub(crate) fn calls_status_function(&self) -> bool {
         match self {
             Self::Literal(_) | Self::Context(_) => false,

@@ -31,7 +31,7 @@ impl Budget {
         Self { left: AtomicUsize::new(MAX_MEMORY), is_exceeded: AtomicBool::new(false) }
     }
 
-    /// Whether the files exceed the budget.
+    /// Returns whether the files exceed the budget.
     pub(super) fn is_exceeded(&self) -> bool {
         self.is_exceeded.load(Ordering::Relaxed)
     }

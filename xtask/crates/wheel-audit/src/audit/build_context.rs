@@ -154,7 +154,7 @@ fn summarise(context: &mut AuditContext<'_>) {
     context.facts.needs.obstacles = obstacles::of_wheel(context);
 }
 
-/// Whether any file needs musl's C library or loader.
+/// Returns whether any file needs musl's C library or loader.
 fn names_musl(elves: &[Elf]) -> bool {
     let facts = elves.iter().filter_map(|elf| elf.facts.as_ref().ok());
     facts.flat_map(|facts| facts.needed.iter().chain(&facts.interpreter)).any(|name| {

@@ -46,7 +46,7 @@ fn expand_paths(elves: &mut [Elf], bundled: &BTreeSet<(Machine, String)>) {
     }
 }
 
-/// Whether a path contains a variable that depends on the system (`ld.so(8)`).
+/// Returns whether a path contains a variable that depends on the system (`ld.so(8)`).
 fn depends_on_system(path: &str) -> bool {
     ["$LIB", "${LIB}", "$PLATFORM", "${PLATFORM}"].iter().any(|variable| path.contains(variable))
 }

@@ -11,7 +11,7 @@ use crate::wheel::{
 #[derive(Default)]
 pub(super) struct Contents {
     pub(super) problems: Vec<ArchiveProblem>,
-    /// Whether the content of the members was read. `false` for a decompression bomb.
+    /// True if the content of the members was read. `false` for a decompression bomb.
     pub(super) is_read: bool,
     /// Unreadable members, with the reason.
     pub(super) damaged: BTreeMap<String, String>,

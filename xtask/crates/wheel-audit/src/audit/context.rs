@@ -27,13 +27,13 @@ impl AuditContext<'_> {
         platforms.filter_map(|tag| Some((tag.as_str(), other_system(tag)?))).collect()
     }
 
-    /// Whether the wheel is only for other systems than Linux.
+    /// Returns whether the wheel is only for other systems than Linux.
     pub(super) fn is_foreign(&self) -> bool {
         let platforms = self.name.as_ref().map_or(&[] as &[String], |name| &name.tags.platforms);
         !platforms.is_empty() && self.other_systems().len() == platforms.len()
     }
 
-    /// Whether the wheel is only for musl.
+    /// Returns whether the wheel is only for musl.
     pub(super) fn is_musl(&self) -> bool {
         self.facts.needs.is_musl && self.claims().iter().all(|tag| tag.glibc().is_none())
     }

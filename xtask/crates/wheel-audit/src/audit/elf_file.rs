@@ -64,7 +64,7 @@ impl Elf {
         }
     }
 
-    /// Whether other files need it by this name.
+    /// Returns whether other files need it by this name.
     pub(super) fn is_named(&self, name: &str) -> bool {
         let soname = self.facts.as_ref().ok().and_then(|facts| facts.soname.as_deref());
         soname == Some(name) || self.path.rsplit('/').next() == Some(name)
@@ -75,7 +75,7 @@ impl Elf {
         self.isa.as_ref()?.as_ref().ok().map(|facts| facts.required)
     }
 
-    /// Whether the linker marked the file for newer processors than the baseline.
+    /// Returns whether the linker marked the file for newer processors than the baseline.
     pub(super) fn is_marked(&self) -> bool {
         /// `GNU_PROPERTY_X86_ISA_1_BASELINE`, which every processor has.
         const BASELINE: u32 = 1;
@@ -89,7 +89,7 @@ impl Elf {
     }
 }
 
-/// Whether it is a symbol of the interpreter, or one with a version.
+/// Returns whether it is a symbol of the interpreter, or one with a version.
 fn is_kept(import: &Import) -> bool {
     import.need.is_some() || import.name.starts_with("Py") || import.name.starts_with("_Py")
 }

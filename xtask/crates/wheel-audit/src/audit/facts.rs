@@ -100,14 +100,14 @@ pub struct Culprit {
     pub callers: Vec<String>,
 }
 
-/// Whether a module is below a package named `tests`, `test` or `testing`.
+/// Returns whether a module is below a package named `tests`, `test` or `testing`.
 fn is_in_tests(module: &str) -> bool {
     let packages = module.rsplit_once('.').map_or("", |(packages, _)| packages);
     packages.split('.').any(|package| matches!(package, "tests" | "test" | "testing"))
 }
 
 impl WheelFacts {
-    /// Whether a part of the wheel is unreadable, so that the floor may be too low.
+    /// Returns whether a part of the wheel is unreadable, so that the floor may be too low.
     pub(crate) fn is_unknown(&self) -> bool {
         self.needs.is_unknown
     }

@@ -173,12 +173,12 @@ fn unread(path: &Utf8Path) -> impl FnOnce(std::io::Error) -> InputError {
     |source| InputError::Io { path, source }
 }
 
-/// Whether the path has the name of a wheel.
+/// Returns whether the path has the name of a wheel.
 fn is_wheel(path: &Utf8Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("whl"))
 }
 
-/// Whether the path has the name of a library: `_x.abi3.so`, `libz.so.1`.
+/// Returns whether the path has the name of a library: `_x.abi3.so`, `libz.so.1`.
 fn is_library(path: &Utf8Path) -> bool {
     path.file_name().is_some_and(|name| name.split('.').skip(1).any(|part| part == "so"))
 }

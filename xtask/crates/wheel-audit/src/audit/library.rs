@@ -8,17 +8,17 @@ use crate::wheel::is_identifier;
 /// Maximum depth of nested packages. Real packages are less deep.
 const MAX_DEPTH: usize = 64;
 
-/// Whether it is the name of a data folder, `NAME-VERSION.data`.
+/// Returns whether it is the name of a data folder, `NAME-VERSION.data`.
 pub(super) fn is_data_folder(top: &str) -> bool {
     top.strip_suffix(".data").is_some()
 }
 
-/// Whether it is the name of an `.egg-info` folder.
+/// Returns whether it is the name of an `.egg-info` folder.
 pub(super) fn is_egg_info(top: &str) -> bool {
     top == "EGG-INFO" || top.strip_suffix(".egg-info").is_some()
 }
 
-/// Whether the member is in a `.dist-info` folder.
+/// Returns whether the member is in a `.dist-info` folder.
 pub(super) fn is_metadata(member: &str) -> bool {
     dist_info(member).is_some()
 }

@@ -51,7 +51,7 @@ impl<'a> Roles<'a> {
     }
 }
 
-/// Whether Python imports files of this name: with the suffix of an interpreter, or `NAME.so`. Excludes names
+/// Returns whether Python imports files of this name: with the suffix of an interpreter, or `NAME.so`. Excludes names
 /// that start with `lib`, which are usually libraries.
 pub(super) fn is_module_name(path: &str) -> bool {
     let plain = file_name(path).strip_suffix(".so");
@@ -59,13 +59,13 @@ pub(super) fn is_module_name(path: &str) -> bool {
     ExtensionSuffix::parse(path).is_some() || plain.is_some_and(is_plain)
 }
 
-/// Whether only interpreters on Linux import files of this name.
+/// Returns whether only interpreters on Linux import files of this name.
 pub(super) fn is_linux_module(path: &str) -> bool {
     let is_linux = |platform: &String| platform.contains("-linux");
     ExtensionSuffix::parse(path).is_some_and(|suffix| suffix.platform.as_ref().is_none_or(is_linux))
 }
 
-/// Whether it is a name such as `libx.so` or `libx.so.1`.
+/// Returns whether it is a name such as `libx.so` or `libx.so.1`.
 fn is_library_name(file: &str) -> bool {
     file.strip_suffix(".so").is_some() || file.contains(".so.")
 }
@@ -89,7 +89,7 @@ pub(super) fn init_name(path: &str) -> &str {
     if name == "__init__" { package.unwrap_or(name) } else { name }
 }
 
-/// Whether the file exports the init function of the module `name`.
+/// Returns whether the file exports the init function of the module `name`.
 pub(super) fn starts(facts: &ElfFacts, name: &str, abi: ExtensionAbi) -> bool {
     let has = |prefix: &str| {
         let rest = |init: &String| init.strip_prefix(prefix).map(str::to_owned);

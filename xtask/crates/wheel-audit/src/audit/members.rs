@@ -20,7 +20,7 @@ pub(super) fn wants_text(path: &str) -> bool {
     dist_info(path).is_some_and(|folder| TEXTS.contains(&&path[folder.len()..]))
 }
 
-/// Whether it is an SBOM in JSON (PEP 770).
+/// Returns whether it is an SBOM in JSON (PEP 770).
 pub(super) fn is_sbom(path: &str) -> bool {
     let rest = dist_info(path).and_then(|folder| path.get(folder.len()..));
     rest.is_some_and(|rest| rest.starts_with("/sboms/") && rest.strip_suffix(".json").is_some())

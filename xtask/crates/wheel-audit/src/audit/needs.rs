@@ -39,13 +39,13 @@ pub(super) fn needs_of(elf: &ElfFacts) -> Vec<SymbolNeed<'_>> {
         .collect()
 }
 
-/// Whether the file has packed relative relocations without the version that makes older loaders reject it.
+/// Returns whether the file has packed relative relocations without the version that makes older loaders reject it.
 pub(super) fn lacks_relr_node(elf: &ElfFacts) -> bool {
     let has_node = elf.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
     elf.relative_relocations && !has_node
 }
 
-/// Whether the file itself needs glibc. Linkers add the version only to such files.
+/// Returns whether the file itself needs glibc. Linkers add the version only to such files.
 pub(super) fn needs_glibc(elf: &ElfFacts) -> bool {
     elf.needed.iter().any(|library| library == "libc.so.6")
 }

@@ -70,7 +70,7 @@ fn of_compilers(elves: &[Elf], floor: Option<&SymbolVersion>, is_musl: bool) -> 
     of_lines(&lines, floor, is_musl)
 }
 
-/// Whether a path is in a folder for bundled libraries (`NAME.libs`, by auditwheel).
+/// Returns whether a path is in a folder for bundled libraries (`NAME.libs`, by auditwheel).
 fn is_grafted(path: &str) -> bool {
     Utf8Path::new(path).ancestors().skip(1).any(|folder| folder.extension() == Some("libs"))
 }
@@ -97,7 +97,7 @@ fn of_lines(
     Some(Origin { certainty, ..newest })
 }
 
-/// Whether a file with this floor can have been linked on the system.
+/// Returns whether a file with this floor can have been linked on the system.
 fn fits(system: &BuildSystem, floor: Option<&SymbolVersion>, is_musl: bool) -> bool {
     match system.libc {
         Libc::Musl(_) => is_musl,

@@ -36,12 +36,12 @@ pub(super) struct Preloads {
     code: Vec<Vec<u8>>,
 }
 
-/// Whether a member is Python code.
+/// Returns whether a member is Python code.
 pub(super) fn is_python(path: &str) -> bool {
     path.strip_suffix(".py").is_some()
 }
 
-/// Whether Python code loads libraries.
+/// Returns whether Python code loads libraries.
 pub(super) fn loads(code: &[u8]) -> bool {
     LOADS.iter().any(|word| memmem::find(code, word.as_bytes()).is_some())
 }
@@ -64,12 +64,12 @@ impl Preloads {
         self.is_any = true;
     }
 
-    /// Whether files may find symbols in libraries that they do not need.
+    /// Returns whether files may find symbols in libraries that they do not need.
     pub(super) fn is_global(&self) -> bool {
         self.is_global
     }
 
-    /// Whether code that loads libraries contains the name of this file. `ctypes` opens libraries with `RTLD_NOW`
+    /// Returns whether code that loads libraries contains the name of this file. `ctypes` opens libraries with `RTLD_NOW`
     /// (`CPython`, `Modules/_ctypes/callproc.c`, `py_dl_open`).
     pub(super) fn names(&self, path: &str) -> bool {
         let file = path.rsplit('/').next().unwrap_or(path);
@@ -78,7 +78,7 @@ impl Preloads {
         name.starts_with("lib") && name.len() > 3 && self.code.iter().any(has)
     }
 
-    /// Whether the wheel's code may load `library` itself.
+    /// Returns whether the wheel's code may load `library` itself.
     pub(super) fn may_load(&self, library: &str) -> bool {
         let stem = stem(library);
         let has = |code: &Vec<u8>| memmem::find(code, stem.as_bytes()).is_some();

@@ -5,7 +5,7 @@ use super::context::AuditContext;
 /// A project that METADATA requires.
 pub(super) struct Requirement<'a> {
     pub(super) project: &'a str,
-    /// Whether only an extra requires it.
+    /// True if only an extra requires it.
     pub(super) is_extra: bool,
 }
 
@@ -19,13 +19,13 @@ impl<'a> Requirement<'a> {
         all
     }
 
-    /// Whether the project has the name of a package folder: `nvidia` for `nvidia-cublas`.
+    /// Returns whether the project has the name of a package folder: `nvidia` for `nvidia-cublas`.
     pub(super) fn is_named_after(&self, folder: &str) -> bool {
         let (project, folder) = (normal(self.project), normal(folder));
         project.strip_prefix(&folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
-    /// Whether the project has the name of a library: `foo`, `foo-bin` or `libfoo` for `libfoo_core.so.1`.
+    /// Returns whether the project has the name of a library: `foo`, `foo-bin` or `libfoo` for `libfoo_core.so.1`.
     pub(super) fn is_named_like(&self, library: &str) -> bool {
         /// Minimum length of a name. Shorter ones match by accident.
         const MIN_LENGTH: usize = 4;

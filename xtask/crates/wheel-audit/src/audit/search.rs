@@ -30,7 +30,7 @@ pub(super) struct OffPath<'a> {
     pub(super) place: &'a str,
     /// The missing search path: `$ORIGIN/../pkg.libs`.
     pub(super) wanted: String,
-    /// Whether another file of the wheel needs and finds it.
+    /// True if another file of the wheel needs and finds it.
     pub(super) is_found_by_another: bool,
 }
 
@@ -140,7 +140,7 @@ pub(super) fn installed(path: &str) -> String {
     }
 }
 
-/// Whether it is the name of a folder for one version of Python.
+/// Returns whether it is the name of a folder for one version of Python.
 fn is_versioned(part: &str) -> bool {
     part.starts_with("python3.")
 }

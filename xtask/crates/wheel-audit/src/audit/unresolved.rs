@@ -5,7 +5,7 @@
 pub(super) struct Unresolved {
     /// The cause.
     pub(super) cause: Cause,
-    /// Whether they are functions that the loader resolves at the first call.
+    /// True if they are functions that the loader resolves at the first call.
     pub(super) is_lazy: bool,
     /// The symbols, in the order of the file. The names are empty if a whole version is missing.
     pub(super) symbols: Vec<Symbol>,
@@ -35,7 +35,7 @@ pub(super) enum Cause {
     OfInterpreter {
         /// The library.
         library: String,
-        /// Whether the C library of newer systems exports it.
+        /// True if the C library of newer systems exports it.
         has_moved: bool,
     },
     /// Libraries since this version no longer export it.

@@ -38,12 +38,12 @@ struct Cli {
     /// When to use color
     #[command(flatten)]
     color: ColorArgs,
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     command: Command,
 }
 
-/// What to do.
+/// The subcommand.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check wheels: archive, metadata, tags, ABI, libraries, machine code

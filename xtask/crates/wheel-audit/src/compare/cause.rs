@@ -95,7 +95,7 @@ pub(super) fn quoted(first: &str, second: &str) -> String {
     format!("`{}` / `{}`", shown(&cut(first)), shown(&cut(second)))
 }
 
-/// Whether a text contains a date (`Nov 30 2026`, `2026-11-30`), a time (`12:34:56`) or seconds since 1970.
+/// Returns whether a text contains a date (`Nov 30 2026`, `2026-11-30`), a time (`12:34:56`) or seconds since 1970.
 fn has_date(text: &str) -> bool {
     let shape: Vec<u8> =
         text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte }).collect();
@@ -110,7 +110,7 @@ fn has_date(text: &str) -> bool {
     has(b"00:00:00") || has(b"0000-00-00") || has(b"0000/00/00") || has_month() || has_epoch()
 }
 
-/// Whether a text contains a path with at least two folders.
+/// Returns whether a text contains a path with at least two folders.
 fn has_path(text: &str) -> bool {
     text.split(char::is_whitespace).any(|word| word.matches('/').count() > 1)
 }

@@ -13,7 +13,7 @@ pub(super) struct Found {
     pub(super) section: Option<String>,
     pub(super) cause: Cause,
     pub(super) detail: String,
-    /// Whether it follows from the member's other differences.
+    /// True if it follows from the member's other differences.
     pub(super) follows: bool,
 }
 

@@ -72,7 +72,7 @@ pub struct Difference {
     pub cause: Cause,
     /// The content on both sides.
     pub detail: String,
-    /// Whether it follows from other differences: hashes in `RECORD`, a build id that depends on the content.
+    /// True if it follows from other differences: hashes in `RECORD`, a build id that depends on the content.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub follows: bool,
 }
@@ -89,13 +89,13 @@ pub struct Side {
 /// The comparison of two wheels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// Whether they have the same bytes.
+    /// True if they have the same bytes.
     pub identical: bool,
     /// The first wheel.
     pub first: Side,
     /// The second wheel.
     pub second: Side,
-    /// The differences by member. Those that follow from others come last.
+    /// The differences by member. Differences that follow from others come last.
     pub differences: Vec<Difference>,
     /// Number of further differences.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -108,10 +108,10 @@ pub struct WheelBuild {
     /// The outcome of the package tests with this interpreter.
     #[serde(default, skip_serializing_if = "Tests::is_none")]
     pub tests: Tests,
-    /// Whether `reproduce` built the same bytes again.
+    /// Result of `reproduce`.
     #[serde(default, skip_serializing_if = "Reproduced::is_unknown")]
     pub reproduced: Reproduced,
-    /// Whether the outcomes come from another machine's manifest, unverified (`collect`).
+    /// True if the outcomes come from another machine's manifest, unverified (`collect`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
 }
@@ -175,7 +175,7 @@ impl Tests {
     }
 }
 
-/// Whether further builds in other circumstances produced the same bytes.
+/// Result of further builds in other circumstances.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reproduced {

@@ -27,7 +27,7 @@ const MAX_NEEDED: usize = 1 << 12;
 /// Maximum size of their names together, in bytes.
 const MAX_NEEDED_BYTES: usize = 1 << 20;
 
-/// Whether it is a tag of the gABI or of GNU. A malicious file may contain a million other tags.
+/// Returns whether it is a tag of the gABI or of GNU. A malicious file may contain a million other tags.
 pub(crate) fn is_known(tag: u64) -> bool {
     tag < 64 || (0x6fff_fe00..=0x6fff_ffff).contains(&tag)
 }
@@ -101,7 +101,7 @@ impl Dynamic {
             .min()
     }
 
-    /// Whether the string table is too large to hold as a whole.
+    /// Returns whether the string table is too large to hold as a whole.
     pub(super) fn has_many_strings(&self) -> bool {
         self.get(DT_STRSZ).is_some_and(|size| size > MAX_STRINGS)
     }

@@ -24,7 +24,7 @@ impl Exports {
         Self(Some(hashes))
     }
 
-    /// Whether they contain a symbol with this hash. `None` if they are unknown.
+    /// Returns whether they contain a symbol with this hash. `None` if they are unknown.
     pub(crate) fn contains(&self, hash: u32) -> Option<bool> {
         self.0.as_ref().map(|hashes| hashes.binary_search(&hash).is_ok())
     }

@@ -44,7 +44,7 @@ pub(crate) struct Image<'a> {
     last: Cell<Option<(u64, (u64, u64))>>,
     /// Requested parts that the file has, but that are not in memory.
     missing: RefCell<Missing>,
-    /// Whether a text is not in memory and was replaced by an empty one.
+    /// True if a text is not in memory and was replaced by an empty one.
     lacks_text: Cell<bool>,
     /// Minimum number of bytes to request at once.
     step: u64,
@@ -154,7 +154,7 @@ impl<'a> Image<'a> {
         self.missing.into_inner()
     }
 
-    /// Whether a text was replaced by an empty one because it is not in memory.
+    /// Returns whether a text was replaced by an empty one because it is not in memory.
     pub(super) fn lacks_text(&self) -> bool {
         self.lacks_text.get()
     }

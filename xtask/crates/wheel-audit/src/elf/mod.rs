@@ -218,7 +218,7 @@ pub(crate) struct Missing {
 /// `sysdeps/*/stackinfo.h`).
 const DEFAULTS_TO_EXECUTABLE: [u16; 4] = [EM_X86_64, EM_386, EM_ARM, EM_S390];
 
-/// Whether these first bytes are those of an ELF file.
+/// Returns whether these first bytes are those of an ELF file.
 pub(crate) fn is_elf(start: &[u8]) -> bool {
     start.starts_with(b"\x7fELF")
 }

@@ -62,7 +62,7 @@ impl Refusal {
         }
     }
 
-    /// Whether musl rejects it too, or may reject it.
+    /// Returns whether musl rejects it too, or may reject it.
     pub(crate) fn is_musls(self) -> bool {
         matches!(self, Self::Object | Self::Executable | Self::Truncated)
     }

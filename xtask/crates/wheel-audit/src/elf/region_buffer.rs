@@ -15,7 +15,7 @@ pub(crate) struct RegionBuffer {
     kept: Sparse,
     at: u64,
     filter: Option<StringTableFilter>,
-    /// Whether to request the parts in the program headers too, once these are available.
+    /// Also request the parts in the program headers, once these are available.
     follows_headers: bool,
 }
 
@@ -80,7 +80,7 @@ impl RegionBuffer {
         parts + self.filter.as_ref().map_or(0, StringTableFilter::size)
     }
 
-    /// Whether all requested bytes were read.
+    /// Returns whether all requested bytes were read.
     pub(crate) fn is_done(&self) -> bool {
         !self.follows_headers
             && self.wanted.last().is_none_or(|range| range.end <= self.at)

@@ -12,7 +12,7 @@ struct Table<'a> {
     bytes: &'a [u8],
     /// The size of an entry, in bytes.
     entry: usize,
-    /// Whether the entries are functions of the procedure linkage table (`DT_JMPREL`).
+    /// True if the entries are functions of the procedure linkage table (`DT_JMPREL`).
     is_for_calls: bool,
 }
 

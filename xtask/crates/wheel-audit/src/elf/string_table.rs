@@ -38,7 +38,7 @@ impl FilteredStrings {
         self.requested
     }
 
-    /// Whether names exceeded the limit.
+    /// Returns whether names exceeded the limit.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full
     }
@@ -92,7 +92,7 @@ impl StringTableFilter {
         Self { starts, next: 0, at, carry: Vec::new(), spare: MAX_SPARE, found }
     }
 
-    /// Whether the whole table was read.
+    /// Returns whether the whole table was read.
     pub(crate) fn is_done(&self) -> bool {
         self.next == self.starts.len() || self.at >= self.found.table.end
     }

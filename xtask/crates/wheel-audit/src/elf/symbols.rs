@@ -184,7 +184,7 @@ struct Names<'a> {
     place: Range<u64>,
     /// The filtered names, if the table is too large for memory.
     filtered: Option<&'a FilteredStrings>,
-    /// Whether it is small enough, and requested.
+    /// True if it is small enough, and requested.
     is_awaited: bool,
 }
 
@@ -202,7 +202,7 @@ impl<'a> Names<'a> {
         Self { bytes, address, place, filtered, is_awaited }
     }
 
-    /// Whether a name of the file is not available yet.
+    /// Returns whether a name of the file is not available yet.
     fn need_filter(&self, mut starts: impl Iterator<Item = u64>) -> bool {
         let size = self.place.end - self.place.start;
         self.filtered.is_none()

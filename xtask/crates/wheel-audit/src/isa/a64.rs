@@ -25,7 +25,7 @@ fn needs(word: u32) -> Option<(Feature, &'static str)> {
     Some((row.2?, row.3))
 }
 
-/// Whether the encoding is permanently undefined (`udf`) or unallocated (C4.1).
+/// Returns whether the encoding is permanently undefined (`udf`) or unallocated (C4.1).
 fn is_garbage(word: u32) -> bool {
     match word >> 25 & 0xf {
         // With the highest bit set, it is SME.
@@ -34,7 +34,7 @@ fn is_garbage(word: u32) -> bool {
     }
 }
 
-/// Whether it is `mrs` from `MIDR_EL1`, `ID_AA64*_EL1` or similar registers, which Linux emulates.
+/// Returns whether it is `mrs` from `MIDR_EL1`, `ID_AA64*_EL1` or similar registers, which Linux emulates.
 fn checks(word: u32) -> bool {
     word & 0xffff_f000 == 0xd538_0000
 }

@@ -31,7 +31,7 @@ impl History {
         self.begins_with_test |= matches!(self.count, 3 | 4) && self.is_helper();
     }
 
-    /// Whether the function starts with a test of a flag in memory, as the helpers do.
+    /// Returns whether the function starts with a test of a flag in memory, as the helpers do.
     pub(super) fn begins_with_test(&self) -> bool {
         self.begins_with_test
     }
@@ -42,7 +42,7 @@ impl History {
         self.words.get(index & (WINDOW - 1)).copied().filter(|_| back <= WINDOW).unwrap_or(0)
     }
 
-    /// Whether it is the start of the compilers' helpers for atomics: `adrp x16, flag; ldrb w16, [x16, flag];
+    /// Returns whether it is the start of the compilers' helpers for atomics: `adrp x16, flag; ldrb w16, [x16, flag];
     /// cbz w16, other` (GCC's `lse.S`, LLVM's `lse.S`). It guards the next instruction. Stripped files have no
     /// symbols for these helpers.
     pub(super) fn is_helper(&self) -> bool {
@@ -53,7 +53,7 @@ impl History {
             && branch & 0xff80_0000 == 0x3400_0000
     }
 
-    /// Whether a branch that tests a variable skips the next instruction. Go's atomics do this (`internal/cpu`), and
+    /// Returns whether a branch that tests a variable skips the next instruction. Go's atomics do this (`internal/cpu`), and
     /// programs that store `AT_HWCAP` in a variable.
     pub(super) fn is_flagged(&self) -> bool {
         (1..=WINDOW).any(|back| {
@@ -62,7 +62,7 @@ impl History {
         })
     }
 
-    /// Whether `register` contains a variable at a fixed address, `back` instructions before.
+    /// Returns whether `register` contains a variable at a fixed address, `back` instructions before.
     fn is_of_variable(&self, register: u32, back: usize) -> bool {
         let earlier = |from: usize, fits: &dyn Fn(u32) -> bool| {
             (from + 1..=WINDOW).find(|&at| fits(self.word(at)))
@@ -75,7 +75,7 @@ impl History {
     }
 }
 
-/// Whether it is `cbz`, `cbnz`, `tbz` or `tbnz` past the next instruction, `back` instructions before that.
+/// Returns whether it is `cbz`, `cbnz`, `tbz` or `tbnz` past the next instruction, `back` instructions before that.
 fn branches_past(word: u32, back: usize) -> bool {
     let offset = match word & 0x7e00_0000 {
         0x3400_0000 => (word << 8).cast_signed() >> 13,
@@ -85,7 +85,7 @@ fn branches_past(word: u32, back: usize) -> bool {
     usize::try_from(offset).is_ok_and(|offset| offset > back)
 }
 
-/// Whether it is `ldrb`, `ldr w` or `ldr x` with an unsigned offset, `ldarb` or `ldar`.
+/// Returns whether it is `ldrb`, `ldr w` or `ldr x` with an unsigned offset, `ldarb` or `ldar`.
 fn is_load(word: u32) -> bool {
     [0x3940_0000, 0xb940_0000, 0xf940_0000].contains(&(word & 0xffc0_0000))
         || [0x08df_fc00, 0x88df_fc00].contains(&(word & 0xffff_fc00))

@@ -43,7 +43,7 @@ impl<'a> CodeFile<'a> {
         Ok(Self { image, machine, wide, sections: image.sections().unwrap_or_default() })
     }
 
-    /// Whether the section's name has this prefix.
+    /// Returns whether the section's name has this prefix.
     pub(super) fn is_named(&self, section: &SectionHeader, start: &[u8]) -> bool {
         let find = || {
             let names = self.sections.get(usize::from(self.image.header.e_shstrndx))?;

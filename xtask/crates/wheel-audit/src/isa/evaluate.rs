@@ -69,12 +69,12 @@ pub(super) fn level_of(machine: Machine, features: &[FeatureUse], least: Certain
     Level::of(machine, sure.map(|each| each.feature).collect())
 }
 
-/// Whether it is the `__getauxval` of GCC's helpers for atomics, which checks no other feature.
+/// Returns whether it is the `__getauxval` of GCC's helpers for atomics, which checks no other feature.
 pub(super) fn is_for_atomics(question: &ProcessorCheck, guarded: u64) -> bool {
     guarded > 0 && matches!(question, ProcessorCheck::Import(name) if name == "__getauxval")
 }
 
-/// Whether the loader or a resolver selects functions, so that callers need no check.
+/// Returns whether the loader or a resolver selects functions, so that callers need no check.
 fn chooses_functions(question: &ProcessorCheck) -> bool {
     match question {
         ProcessorCheck::Ifunc => true,
@@ -106,7 +106,7 @@ fn certainty(feature: Feature, total: &Total, totals: &Totals, checks: bool) -> 
     }
 }
 
-/// Whether the whole file was compiled for a feature.
+/// Returns whether the whole file was compiled for a feature.
 ///
 /// - v3: compilers emit all vector code in AVX encodings, so at least nine tenths of the functions with vector
 ///   code have them. Files that select code at run time stay below three quarters.

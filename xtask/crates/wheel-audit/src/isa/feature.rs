@@ -123,17 +123,17 @@ impl FeatureSet {
         Self(self.0 & !other.0)
     }
 
-    /// Whether the set contains all of `other`.
+    /// Returns whether the set contains all of `other`.
     pub const fn holds(self, other: Self) -> bool {
         other.0 & !self.0 == 0
     }
 
-    /// Whether the sets intersect.
+    /// Returns whether the sets intersect.
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether the set is empty.
+    /// Returns whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }

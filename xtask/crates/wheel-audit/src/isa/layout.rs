@@ -35,13 +35,13 @@ pub(super) struct Span {
     pub(super) file: Range<u64>,
     /// Its virtual address.
     pub(super) address: u64,
-    /// Whether it is a function.
+    /// True if it is a function.
     pub(super) is_function: bool,
-    /// Whether it always runs: when the file is loaded or the module is imported.
+    /// True if it always runs: when the file is loaded or the module is imported.
     pub(super) always: bool,
-    /// Whether it is a compiler's helper for atomics, which checks the processor (`__aarch64_cas1_acq`).
+    /// True if it is a compiler's helper for atomics, which checks the processor (`__aarch64_cas1_acq`).
     pub(super) outline: bool,
-    /// Whether other files may call it (A64 only).
+    /// True if other files may call it (A64 only).
     pub(super) exported: bool,
 }
 
@@ -313,13 +313,13 @@ impl Draft {
     }
 }
 
-/// Whether a sorted list of ranges covers an address. Of overlapping ranges, the last one counts.
+/// Returns whether a sorted list of ranges covers an address. Of overlapping ranges, the last one counts.
 fn is_covered(ranges: &[Range<u64>], address: u64) -> bool {
     let next = ranges.partition_point(|each| each.start <= address);
     next.checked_sub(1).is_some_and(|index| ranges[index].contains(&address))
 }
 
-/// Whether a function always runs: a module's init function, or one that the loader or the C runtime calls.
+/// Returns whether a function always runs: a module's init function, or one that the loader or the C runtime calls.
 fn runs_always(name: &[u8]) -> bool {
     name.starts_with(b"PyInit_")
         // Cython's init function, mangled or not.
@@ -328,7 +328,7 @@ fn runs_always(name: &[u8]) -> bool {
         || [b"_init" as &[u8], b"main", b"_start"].contains(&name)
 }
 
-/// Whether it is a helper of GCC's and LLVM's `-moutline-atomics`, such as `__aarch64_cas8_acq_rel`.
+/// Returns whether it is a helper of GCC's and LLVM's `-moutline-atomics`, such as `__aarch64_cas8_acq_rel`.
 fn is_outline(name: &[u8]) -> bool {
     let kinds = [b"cas" as &[u8], b"swp", b"ldadd", b"ldclr", b"ldeor", b"ldset"];
     let kind = name.strip_prefix(b"__aarch64_");

@@ -143,12 +143,12 @@ impl Level {
         self.features
     }
 
-    /// Whether code that needs `other` runs on it. `false` for another architecture.
+    /// Returns whether code that needs `other` runs on it. `false` for another architecture.
     pub fn allows(&self, other: &Self) -> bool {
         self.machine == other.machine && self.features.holds(other.features)
     }
 
-    /// Whether the level has the feature.
+    /// Returns whether the level has the feature.
     pub fn has(&self, feature: Feature) -> bool {
         self.features.holds(FeatureSet::of(&[feature]))
     }

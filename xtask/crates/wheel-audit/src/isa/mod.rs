@@ -181,7 +181,7 @@ pub struct FeatureUse {
     pub instructions: u64,
     /// The instructions outside of known functions.
     pub outside: u64,
-    /// At most three of the places. Those that always run come first.
+    /// At most three of the places. Instructions that always run come first.
     pub places: Vec<Place>,
 }
 
@@ -230,7 +230,7 @@ impl IsaFacts {
         uses
     }
 
-    /// Whether it checks the processor, apart from the compiler's helpers for atomics.
+    /// Returns whether it checks the processor, apart from the compiler's helpers for atomics.
     pub(crate) fn checks_processor(&self) -> bool {
         self.checks.iter().any(|each| !evaluate::is_for_atomics(each, self.outline_atomics))
     }

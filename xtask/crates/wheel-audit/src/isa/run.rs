@@ -113,7 +113,7 @@ pub(super) struct Totals {
     pub(super) garbage: u64,
     /// Bytes of functions that contain data.
     pub(super) doubtful: u64,
-    /// Whether an instruction checks the processor.
+    /// True if an instruction checks the processor.
     pub(super) checks: bool,
     /// Guarded instructions.
     pub(super) guarded: u64,
@@ -126,7 +126,7 @@ pub(super) struct Totals {
 pub(super) struct Total {
     /// Functions that use it.
     pub(super) functions: u64,
-    /// Those that always run.
+    /// Instructions that always run.
     pub(super) always: u64,
     /// Instructions in functions.
     pub(super) instructions: u64,

@@ -16,7 +16,7 @@ const AUXV: &[u8] = b"self/auxv\0";
 #[derive(Debug, Clone)]
 pub(crate) struct Scanner {
     layout: Layout,
-    /// Whether no function is known, so that code and data cannot be separated.
+    /// True if no function is known, so that code and data cannot be separated.
     all_unknown: bool,
     /// The current piece of code.
     span: usize,

@@ -40,17 +40,17 @@ impl Symbol {
         self.section == 0
     }
 
-    /// Whether it is a function that the file defines.
+    /// Returns whether it is a function that the file defines.
     pub(super) fn is_function(&self) -> bool {
         !self.is_import() && matches!(self.info & 0xf, 2 | 10)
     }
 
-    /// Whether it is a function that other files may call.
+    /// Returns whether it is a function that other files may call.
     pub(super) fn is_exported(&self) -> bool {
         self.is_function() && self.info >> 4 != 0
     }
 
-    /// Whether it is a function that the loader selects (`STT_GNU_IFUNC`).
+    /// Returns whether it is a function that the loader selects (`STT_GNU_IFUNC`).
     pub(super) fn is_chosen(&self) -> bool {
         !self.is_import() && self.info & 0xf == 10
     }
@@ -288,12 +288,12 @@ impl Relocation {
         }
     }
 
-    /// Whether the slot is for a stub of the procedure linkage table (`R_AARCH64_JUMP_SLOT`).
+    /// Returns whether the slot is for a stub of the procedure linkage table (`R_AARCH64_JUMP_SLOT`).
     pub(super) fn is_jump_slot(&self) -> bool {
         self.kind == 1026
     }
 
-    /// Whether a resolver function computes the value (`R_*_IRELATIVE`).
+    /// Returns whether a resolver function computes the value (`R_*_IRELATIVE`).
     pub(super) fn is_chosen(&self, machine: Machine) -> bool {
         let kind = match machine {
             Machine::X86_64 => 37,

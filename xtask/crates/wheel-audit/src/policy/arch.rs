@@ -66,7 +66,7 @@ impl Arch {
         row.map(|row| row.0).ok_or_else(|| UnknownArch(platform.to_owned()))
     }
 
-    /// Whether an ELF file with this machine number, class and byte order runs on this architecture. The class
+    /// Returns whether an ELF file with this machine number, class and byte order runs on this architecture. The class
     /// separates x32 from x86-64, and the byte order separates both kinds of 64-bit POWER.
     pub(crate) fn runs_elf(self, machine: u16, is_64_bit: bool, little_endian: bool) -> bool {
         let row = self.row();

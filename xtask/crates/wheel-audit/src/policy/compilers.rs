@@ -9,7 +9,7 @@ use super::{Libc, LibcVersion};
 /// A compiler, identified by its line in `.comment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Compiler {
-    /// Whether it is the distribution's own compiler, which identifies one system, or that of an add-on collection.
+    /// True if it is the distribution's own compiler, which identifies one system, or that of an add-on collection.
     pub is_own: bool,
     /// The systems that have it, oldest first.
     pub systems: Vec<BuildSystem>,

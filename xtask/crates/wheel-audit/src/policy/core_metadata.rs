@@ -35,7 +35,7 @@ impl CoreFields {
         &BUILTIN
     }
 
-    /// Whether this version exists.
+    /// Returns whether this version exists.
     pub(crate) fn has(&self, version: MetadataVersion) -> bool {
         self.fields.contains_key(&version)
     }

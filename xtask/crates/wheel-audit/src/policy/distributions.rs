@@ -42,7 +42,7 @@ pub enum Libc {
 }
 
 impl Distribution {
-    /// Whether its glibc is at least `glibc`. Its libstdc++ is a separate limit.
+    /// Returns whether its glibc is at least `glibc`. Its libstdc++ is a separate limit.
     pub fn has_glibc(&self, glibc: LibcVersion) -> bool {
         matches!(self.libc, Libc::Glibc(own) if own >= glibc)
     }

@@ -10,7 +10,7 @@ struct File {
     build: Vec<String>,
 }
 
-/// Whether an absolute path is a folder of a build machine.
+/// Returns whether an absolute path is a folder of a build machine.
 pub(crate) fn is_build_folder(path: &str) -> bool {
     static FILE: LazyLock<File> = LazyLock::new(load);
     let below = |folder: &String| {

@@ -28,7 +28,7 @@ impl Index {
         &BUILTIN
     }
 
-    /// Whether it accepts wheels with this platform tag.
+    /// Returns whether it accepts wheels with this platform tag.
     pub(crate) fn accepts(&self, tag: PlatformTag) -> bool {
         let Some(arch) = tag.arch() else { return true };
         // `manylinux_2_17_x86_64` is of the kind `manylinux`, `manylinux1_x86_64` of a separate kind.
@@ -37,7 +37,7 @@ impl Index {
         self.arches.get(sort).is_some_and(|arches| arches.contains(&arch))
     }
 
-    /// Whether it accepts metadata of this version (`2.4`).
+    /// Returns whether it accepts metadata of this version (`2.4`).
     pub(crate) fn accepts_metadata(&self, version: &str) -> bool {
         self.metadata_versions.contains(version)
     }

@@ -15,7 +15,7 @@ struct File {
     machines: BTreeMap<Arch, LibcVersion>,
 }
 
-/// Whether an installer accepts a wheel with this tag on a system with this C library.
+/// Returns whether an installer accepts a wheel with this tag on a system with this C library.
 ///
 /// Tags with another major version of the C library are not accepted.
 pub fn installs(tag: PlatformTag, libc: Libc, arch: Arch) -> bool {

@@ -13,7 +13,7 @@ struct File {
     versions: BTreeMap<Arch, Vec<String>>,
 }
 
-/// Whether no system's loader of this architecture defines the version. `false` for versions newer than the known
+/// Returns whether no system's loader of this architecture defines the version. `false` for versions newer than the known
 /// ones.
 pub(crate) fn loader_lacks(arch: Arch, version: &SymbolVersion) -> bool {
     static FILE: LazyLock<File> = LazyLock::new(load);

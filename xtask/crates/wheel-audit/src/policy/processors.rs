@@ -34,7 +34,7 @@ pub(crate) fn baseline(arch: Arch) -> Option<&'static str> {
     FILE.baseline.get(&arch).map(String::as_str)
 }
 
-/// Whether a library with this file name checks the processor only for its own code.
+/// Returns whether a library with this file name checks the processor only for its own code.
 pub(crate) fn checks_only_for_itself(name: &str) -> bool {
     let is_of = |library: &String| {
         let rest = name.strip_prefix(library.as_str());
@@ -43,7 +43,7 @@ pub(crate) fn checks_only_for_itself(name: &str) -> bool {
     FILE.own_question.libraries.iter().any(is_of)
 }
 
-/// Whether the file name is that of a variant for a processor: `_kernels_avx2.so`, `libggml-cpu-haswell.so`,
+/// Returns whether the file name is that of a variant for a processor: `_kernels_avx2.so`, `libggml-cpu-haswell.so`,
 /// `libfoo-x86_64-v3.so`.
 pub(crate) fn is_variant(name: &str) -> bool {
     let name = name.to_ascii_lowercase();

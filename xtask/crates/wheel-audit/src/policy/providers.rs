@@ -26,7 +26,7 @@ impl Provider {
         &self.projects
     }
 
-    /// Whether the wheel of `project`, or a wheel that it requires, contains the library. NVIDIA's projects have the
+    /// Returns whether the wheel of `project`, or a wheel that it requires, contains the library. NVIDIA's projects have the
     /// release of CUDA in their name: `nvidia-cublas-cu12`.
     pub(crate) fn is_project(&self, project: &str) -> bool {
         let name = normal(project);

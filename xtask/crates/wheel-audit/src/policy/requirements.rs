@@ -86,7 +86,7 @@ const LOADERS: [&str; 14] = [
     "ld-linux-loongarch-lp64s.so.1",
 ];
 
-/// Whether this is the dynamic loader (`ld-linux-x86-64.so.2`, `ld64.so.1`, `ld-musl-x86_64.so.1`), which exists
+/// Returns whether this is the dynamic loader (`ld-linux-x86-64.so.2`, `ld64.so.1`, `ld-musl-x86_64.so.1`), which exists
 /// on every system that loads the file.
 pub(super) fn is_loader(library: &str) -> bool {
     let musl = library.strip_prefix("ld-musl-").and_then(|rest| rest.strip_suffix(".so.1"));

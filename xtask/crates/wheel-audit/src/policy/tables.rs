@@ -114,19 +114,19 @@ impl Policies {
         self.limits(tag).filter(|limits| limits.allow(needs)).map(|_| tag)
     }
 
-    /// Whether any policy forbids symbols of this library.
+    /// Returns whether any policy forbids symbols of this library.
     pub(crate) fn has_bans(&self, library: &str) -> bool {
         let mut bans = self.manylinux.forbidden.iter().chain(&self.musllinux.forbidden);
         bans.any(|ban| ban.library == library)
     }
 
-    /// Whether any policy forbids this symbol of this library.
+    /// Returns whether any policy forbids this symbol of this library.
     pub fn forbids(&self, library: &str, symbol: &str) -> bool {
         let bans = self.manylinux.forbidden.iter().chain(&self.musllinux.forbidden);
         bans.filter(|ban| ban.library == library).any(|ban| ban.symbols.contains(symbol))
     }
 
-    /// Whether this is the dynamic loader, whose versions do not count (`ld-linux*`, `ld64.so.*`, `ld-musl*`).
+    /// Returns whether this is the dynamic loader, whose versions do not count (`ld-linux*`, `ld64.so.*`, `ld-musl*`).
     pub(crate) fn is_loader(library: &str) -> bool {
         is_loader(library)
     }
@@ -138,7 +138,7 @@ impl Limits {
         self.tag
     }
 
-    /// Whether a file may need the symbol version `name` (`GLIBC_2.34`).
+    /// Returns whether a file may need the symbol version `name` (`GLIBC_2.34`).
     pub fn version(&self, name: &str) -> VersionVerdict {
         let Some((prefix, _)) = split(name) else {
             return VersionVerdict::Unrated;
@@ -161,7 +161,7 @@ impl Limits {
         }
     }
 
-    /// Whether every system of the tag has the library `name` (a `DT_NEEDED` entry).
+    /// Returns whether every system of the tag has the library `name` (a `DT_NEEDED` entry).
     pub fn library(&self, name: &str) -> bool {
         let is_built_in = || {
             let stem = name.strip_prefix("lib").and_then(|rest| rest.split_once('.'));
@@ -170,12 +170,12 @@ impl Limits {
         is_loader(name) || self.libraries.contains(name) || is_built_in()
     }
 
-    /// Whether some systems of the tag do not export `symbol` of `library`.
+    /// Returns whether some systems of the tag do not export `symbol` of `library`.
     pub fn forbids(&self, library: &str, symbol: &str) -> bool {
         self.forbidden.get(library).is_some_and(|symbols| symbols.contains(symbol))
     }
 
-    /// Whether all `needs` are allowed.
+    /// Returns whether all `needs` are allowed.
     pub fn allow(&self, needs: &Requirements) -> bool {
         use VersionVerdict::{Allowed, Unrated};
         let symbols = |(library, symbols): (&String, &BTreeSet<String>)| {

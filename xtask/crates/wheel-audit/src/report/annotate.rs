@@ -17,7 +17,7 @@ const MAX_PLACES: usize = 3;
 /// An error or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
-    /// Whether it is an error.
+    /// True if it is an error.
     pub is_error: bool,
     /// The title.
     pub title: String,

@@ -1,4 +1,4 @@
-//! What people and programs read: the only module that writes to stdout and stderr.
+//! Output for people and programs: the only module that writes to stdout and stderr.
 //!
 //! Data (tables, JSON, printed commands) goes to stdout, all else (progress, notes, errors) to
 //! stderr, so that `cargo xtask ... --json | jq` always works. Only [`text`] and what goes to stderr have colours.
@@ -174,7 +174,7 @@ pub fn hint(text: &str) {
     note(&format!("\nhint: {text}"));
 }
 
-/// Whether an error comes from the system, with or without the path that `fs_err` adds. The system has no errors of
+/// Returns whether an error comes from the system, with or without the path that `fs_err` adds. The system has no errors of
 /// the kind `Other` (std, `io::ErrorKind`).
 fn is_system_error(error: &std::io::Error) -> bool {
     error.kind() != std::io::ErrorKind::Other

@@ -22,13 +22,13 @@ pub const HELP_STYLES: Styles = Styles::plain()
     .invalid(WARNING)
     .valid(HINT);
 
-/// What a line can begin with; a colon or the code of a rule follows.
+/// Beginnings of a line; a colon or the code of a rule follows.
 const LABELS: [(&str, Style); 3] = [("error", ERROR), ("warning", WARNING), ("hint", HINT)];
 
 /// Maximum number of words in a job's name: target with architecture, and interpreter.
 const JOB_WORDS: usize = 2;
 
-/// What a cell of a table can consist of.
+/// Whole cells of a table.
 const CELLS: [(&str, Style); 6] = [
     ("fail", ERROR),
     ("failed", ERROR),
@@ -125,7 +125,7 @@ fn plain_names(text: &str) -> String {
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether it is the code of a rule: `ELF003`.
+/// Returns whether it is the code of a rule: `ELF003`.
 fn is_code(word: &str) -> bool {
     let digits = word.trim_start_matches(|c: char| c.is_ascii_uppercase());
     let letters = word.len() - digits.len();

@@ -244,7 +244,7 @@ pub(super) fn floor(floor: &Floor) -> String {
     floor.get("GLIBC").map_or_else(|| "none".to_owned(), |version| format!("glibc {version}"))
 }
 
-/// Whether all tags are for other systems than Linux.
+/// Returns whether all tags are for other systems than Linux.
 fn is_foreign(tags: &[String]) -> bool {
     !tags.is_empty() && tags.iter().all(|tag| other_system(tag).is_some())
 }
@@ -335,7 +335,7 @@ pub(super) fn code_spans(message: &str) -> Vec<(bool, &str)> {
     spans
 }
 
-/// Whether the state needs no attention: the wheel loads where it installs, or the installer rejects it.
+/// Returns whether the state needs no attention: the wheel loads where it installs, or the installer rejects it.
 pub(super) fn is_plain(state: State) -> bool {
     matches!(state, State::Loads | State::Refused | State::Absent)
 }

@@ -35,7 +35,7 @@ pub struct EntryPoint<'a> {
 }
 
 impl<'a> EntryPoint<'a> {
-    /// Whether installers create a script for it.
+    /// Returns whether installers create a script for it.
     pub fn is_script(&self) -> bool {
         ["console_scripts", "gui_scripts"].contains(&self.group)
     }
@@ -53,7 +53,7 @@ impl<'a> EntryPoint<'a> {
     }
 }
 
-/// Whether it may be a Python identifier, approximately: letters of any script, digits except at the start, `_`.
+/// Returns whether it may be a Python identifier, approximately: letters of any script, digits except at the start, `_`.
 pub(crate) fn is_identifier(text: &str) -> bool {
     let mut letters = text.chars();
     let first = letters.next().is_some_and(|first| first == '_' || first.is_alphabetic());

@@ -34,7 +34,7 @@ const FIRST_WITH_ABI3: (u8, u8) = (3, 2);
 pub(crate) const FIRST_WITH_ABI3T: (u8, u8) = (3, 15);
 
 impl ExtensionAbi {
-    /// Whether `interpreter` imports files with this ABI.
+    /// Returns whether `interpreter` imports files with this ABI.
     pub fn is_loaded_by(self, interpreter: Interpreter) -> bool {
         match self {
             Self::Interpreter(own) => own == interpreter,

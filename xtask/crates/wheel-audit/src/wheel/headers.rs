@@ -90,12 +90,12 @@ impl Headers {
         self.cut.as_ref()
     }
 
-    /// Whether the headers contain ambiguous line breaks: a single `\r`, or a Unicode line break before a header.
+    /// Returns whether the headers contain ambiguous line breaks: a single `\r`, or a Unicode line break before a header.
     pub(crate) fn has_odd_breaks(&self) -> bool {
         self.has_odd_breaks
     }
 
-    /// Whether headers exceed the limit, so that checks of all headers are impossible.
+    /// Returns whether headers exceed the limit, so that checks of all headers are impossible.
     pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }
@@ -152,7 +152,7 @@ impl Cut {
 const OTHER_BREAKS: [char; 8] =
     ['\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
 
-/// Whether a header follows these line breaks. Page breaks in licence texts hide nothing.
+/// Returns whether a header follows these line breaks. Page breaks in licence texts hide nothing.
 fn hides_header(line: &str) -> bool {
     let mut parts = line.split(OTHER_BREAKS).skip(1);
     parts.any(|part| header(part).is_some_and(|(name, _)| !name.is_empty()))

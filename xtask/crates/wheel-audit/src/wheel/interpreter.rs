@@ -35,7 +35,7 @@ pub struct Interpreter {
 )]
 pub struct InterpreterError(String);
 
-/// Whether the specifiers allow a release of this version. Tries more releases than any minor version has.
+/// Returns whether the specifiers allow a release of this version. Tries more releases than any minor version has.
 pub fn allows(specifiers: &VersionSpecifiers, (major, minor): (u8, u8)) -> bool {
     let version = |micro| Version::new([u64::from(major), u64::from(minor), micro]);
     (0..40).any(|micro| specifiers.contains(&version(micro)))
@@ -47,17 +47,17 @@ impl Interpreter {
         self.version
     }
 
-    /// Whether it is free-threaded `CPython`, which has a separate ABI (PEP 703, PEP 779).
+    /// Returns whether it is free-threaded `CPython`, which has a separate ABI (PEP 703, PEP 779).
     pub fn is_free_threaded(&self) -> bool {
         self.free_threaded
     }
 
-    /// Whether it is `CPython`.
+    /// Returns whether it is `CPython`.
     pub fn is_cpython(&self) -> bool {
         self.implementation == Implementation::CPython
     }
 
-    /// Whether it is `PyPy`.
+    /// Returns whether it is `PyPy`.
     pub fn is_pypy(&self) -> bool {
         self.implementation == Implementation::PyPy
     }
@@ -74,7 +74,7 @@ impl Interpreter {
         format!("{prefix}{major}{minor}")
     }
 
-    /// Whether this interpreter accepts a wheel with this tag: for its own ABI, for the stable ABI of an earlier
+    /// Returns whether this interpreter accepts a wheel with this tag: for its own ABI, for the stable ABI of an earlier
     /// version, or for pure Python. Ignores the platform. `scripts/collect-wheels.py` implements the same rule in the
     /// container, and `tests/tags.rs` compares both with Python's `packaging`.
     pub fn accepts(&self, tag: &Tag) -> bool {
@@ -100,7 +100,7 @@ impl Interpreter {
         }
     }
 
-    /// Whether `abi` is its own ABI or `none`.
+    /// Returns whether `abi` is its own ABI or `none`.
     fn has_abi(self, abi: &str) -> bool {
         let (major, minor) = self.version;
         let is_own = match self.implementation {
@@ -125,7 +125,7 @@ impl Interpreter {
     }
 }
 
-/// Whether `tag` is like `cp37`, with the same major version and at most this minor version.
+/// Returns whether `tag` is like `cp37`, with the same major version and at most this minor version.
 fn is_at_most(tag: &str, prefix: &str, major: u8, minor: u8) -> bool {
     let version = tag.strip_prefix(prefix).and_then(split_version);
     version.is_some_and(|(own_major, own_minor)| own_major == major && own_minor <= minor)

@@ -146,7 +146,7 @@ impl CoreMetadata {
     }
 }
 
-/// Whether both names denote the same project (`PyPA`, "Names and normalization", PEP 503).
+/// Returns whether both names denote the same project (`PyPA`, "Names and normalization", PEP 503).
 pub fn same_name(left: &str, right: &str) -> bool {
     let words = |name: &str| -> Vec<String> {
         let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
@@ -165,13 +165,13 @@ impl VersionKey {
         Self(version.parse().map_err(|_| normal_version(version)))
     }
 
-    /// Whether installers use it only if there is no other version.
+    /// Returns whether installers use it only if there is no other version.
     pub(crate) fn is_prerelease(&self) -> bool {
         self.0.as_ref().is_ok_and(Version::any_prerelease)
     }
 }
 
-/// Whether both texts denote the same version, such as `1.0`, `v1.0.0` and `1.00` (`PyPA`, "Version specifiers",
+/// Returns whether both texts denote the same version, such as `1.0`, `v1.0.0` and `1.00` (`PyPA`, "Version specifiers",
 /// PEP 440). Compares words and numbers of other texts.
 pub fn same_version(left: &str, right: &str) -> bool {
     match (left.parse::<Version>(), right.parse::<Version>()) {

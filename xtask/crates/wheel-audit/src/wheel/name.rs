@@ -126,7 +126,7 @@ fn is_build(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_digit())
 }
 
-/// Whether the text has only letters, digits and the `others`, with a letter or digit at both ends. It is then
+/// Returns whether the text has only letters, digits and the `others`, with a letter or digit at both ends. It is then
 /// neither a folder nor a hidden file.
 fn part(
     part: &'static str,

@@ -17,12 +17,12 @@ const IMPORTS: [&str; 5] =
 pub(crate) struct PythonSource<'a>(pub(crate) &'a [u8]);
 
 impl PythonSource<'_> {
-    /// Whether the module certainly lacks this name at its top level.
+    /// Returns whether the module certainly lacks this name at its top level.
     pub(crate) fn lacks(&self, name: &str) -> bool {
         name.is_ascii() && !self.has_word(name) && !self.is_dynamic() && !self.imports_all()
     }
 
-    /// Whether submodules of this package may come from other folders, or be created at run time.
+    /// Returns whether submodules of this package may come from other folders, or be created at run time.
     pub(crate) fn changes_imports(&self) -> bool {
         self.is_dynamic() || IMPORTS.iter().any(|word| self.has_word(word))
     }
@@ -31,7 +31,7 @@ impl PythonSource<'_> {
         DYNAMIC.iter().any(|word| self.has_word(word))
     }
 
-    /// Whether it contains this word, except in comments that fill a line.
+    /// Returns whether it contains this word, except in comments that fill a line.
     fn has_word(&self, word: &str) -> bool {
         let is_of_word =
             |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
@@ -45,7 +45,7 @@ impl PythonSource<'_> {
         })
     }
 
-    /// Whether it contains `from x import *`.
+    /// Returns whether it contains `from x import *`.
     fn imports_all(&self) -> bool {
         memmem::find_iter(self.0, "import").any(|at| {
             let rest = self.0.get(at + "import".len()..).unwrap_or_default();

@@ -294,13 +294,13 @@ impl RecordRow {
 const STRONGER_HASHES: [&str; 7] =
     ["sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"];
 
-/// Whether a path is outside of the wheel: absolute, with a drive, or with `..`.
+/// Returns whether a path is outside of the wheel: absolute, with a drive, or with `..`.
 fn leads_outside(path: &str) -> bool {
     let drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
     drive || path.starts_with(['/', '\\']) || path.split(['/', '\\']).any(|part| part == "..")
 }
 
-/// Whether the file needs no hash: `RECORD` itself, or a signature of it.
+/// Returns whether the file needs no hash: `RECORD` itself, or a signature of it.
 fn is_exempt(path: &str, own_path: &str) -> bool {
     path.strip_prefix(own_path).is_some_and(|rest| ["", ".jws", ".p7s"].contains(&rest))
 }

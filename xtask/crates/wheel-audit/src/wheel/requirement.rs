@@ -40,7 +40,7 @@ pub(crate) fn requirement_fault(text: &str) -> Option<String> {
     requirement(&mut reader).err()
 }
 
-/// Whether it is a valid name of a project or extra (PEP 508, `Names`).
+/// Returns whether it is a valid name of a project or extra (PEP 508, `Names`).
 pub(crate) fn is_name(name: &str) -> bool {
     let plain = |each: char| each.is_ascii_alphanumeric();
     name.starts_with(plain)

@@ -19,7 +19,7 @@ pub struct Tag {
 }
 
 impl Tag {
-    /// Whether it is for a stable ABI (PEP 384, PEP 803).
+    /// Returns whether it is for a stable ABI (PEP 384, PEP 803).
     pub fn is_stable(&self) -> bool {
         self.abi == "abi3" || self.abi == "abi3t"
     }

@@ -138,7 +138,7 @@ pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
 struct Cleaner {
     dry_run: bool,
     failed: bool,
-    /// Whether anything was removed, or would be.
+    /// True if anything was removed, or would be.
     found: bool,
     /// Size of everything removed.
     bytes: u64,

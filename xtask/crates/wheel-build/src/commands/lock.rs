@@ -30,7 +30,7 @@ const ALL: &str = "";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
-    /// What to lock; without targets, everything in wheels.toml.
+    /// Jobs to lock; without targets, all of wheels.toml.
     #[command(flatten)]
     selection: Selection,
     /// Upgrade everything, or one system package or requirement, to its newest version; other entries keep their

@@ -13,7 +13,7 @@ pub(super) struct Locking {
     pub file: LockFile,
     /// Makes the layers of this run new.
     pub stamp: String,
-    /// What each job recorded.
+    /// Record of each job.
     pub recorded: Mutex<Vec<Environment>>,
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct PinArgs {
     pub json: bool,
 }
 
-/// What to do with the digests.
+/// Use of the digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Write,
@@ -315,7 +315,7 @@ fn is_new(row: &Row) -> bool {
     matches!(row.state, State::Unpinned | State::Outdated)
 }
 
-/// What was written, or would be.
+/// Digests that were written, or would be.
 fn closing(rows: &[Row], mode: Mode, written: &[String]) -> String {
     let count = rows.iter().filter(|row| is_new(row)).count();
     let files: Vec<_> = written.iter().map(|file| format!("`{file}`")).collect();

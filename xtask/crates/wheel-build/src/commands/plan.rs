@@ -13,7 +13,7 @@ use wheel_audit::report;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
-    /// What to show; without targets, everything in wheels.toml.
+    /// Jobs to show; without targets, all of wheels.toml.
     #[command(flatten)]
     selection: Selection,
     /// Print the report as JSON

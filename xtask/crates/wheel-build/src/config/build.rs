@@ -212,7 +212,7 @@ const SECRET_WORDS: [&str; 10] = [
     "ACCESS_KEY",
 ];
 
-/// Whether the name of a variable suggests a secret. Values of `env-pass` end up in the build cache and
+/// Returns whether the name of a variable suggests a secret. Values of `env-pass` end up in the build cache and
 /// possibly in the wheel.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
@@ -256,12 +256,12 @@ impl From<NamePattern> for String {
 }
 
 impl NamePattern {
-    /// Whether the pattern matches the variable `name` and the variable is not a secret.
+    /// Returns whether the pattern matches the variable `name` and the variable is not a secret.
     pub(crate) fn allows(&self, name: &str) -> bool {
         self.0.matches(name) && !is_secret(name)
     }
 
-    /// Whether the pattern matches the variable `name`, but the variable is a secret.
+    /// Returns whether the pattern matches the variable `name`, but the variable is a secret.
     pub(crate) fn withholds(&self, name: &str) -> bool {
         self.0.matches(name) && is_secret(name)
     }

@@ -75,7 +75,7 @@ impl CacheSpec {
         }
     }
 
-    /// Whether all scopes share one copy of a layer.
+    /// Returns whether all scopes share one copy of a layer.
     pub(crate) fn shares_layers(&self) -> bool {
         match self.kind {
             CacheKind::Local => false,

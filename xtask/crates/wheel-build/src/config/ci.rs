@@ -65,7 +65,7 @@ pub(crate) enum LayerCache {
 pub(crate) struct Runner {
     /// The label of the machine in the CI.
     pub label: String,
-    /// Whether the machine emulates the platform.
+    /// True if the machine emulates the platform.
     pub emulated: bool,
 }
 
@@ -103,7 +103,7 @@ impl Ci {
 }
 
 impl Config {
-    /// Whether a release requires the wheel of this build.
+    /// Returns whether a release requires the wheel of this build.
     pub(crate) fn requires(
         &self,
         interpreter: Interpreter,

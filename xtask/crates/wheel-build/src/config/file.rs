@@ -38,7 +38,7 @@ impl ConfigFile {
         self.package.as_ref().map_or(base.to_owned(), |name| base.join("packages").join(name))
     }
 
-    /// Whether it is `wheels.toml`.
+    /// Returns whether it is `wheels.toml`.
     pub(crate) fn is_default(&self) -> bool {
         self.package.is_none()
     }

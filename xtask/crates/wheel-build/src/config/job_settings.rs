@@ -236,7 +236,7 @@ impl Select {
         Ok(Self(patterns))
     }
 
-    /// Whether a pattern matches `identifier`.
+    /// Returns whether a pattern matches `identifier`.
     pub(crate) fn matches(&self, identifier: &str) -> bool {
         self.0.iter().any(|pattern| pattern.matches(identifier))
     }
@@ -277,7 +277,7 @@ pub(crate) struct JobSettings {
     pub build: BuildSettings,
     /// Where the container's Rust comes from.
     pub rust: Rust,
-    /// Whether and how to repair the wheel.
+    /// Settings of the repair.
     pub repair: Repair,
     /// The package's own tests.
     pub test: Test,
@@ -307,7 +307,7 @@ pub(crate) struct BuildSettings {
     /// Additional requirements to fetch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
-    /// Whether the package's code may use the network.
+    /// True if the package's code may use the network.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub network: bool,
 }

@@ -82,7 +82,7 @@ pub(crate) struct LocalSource {
     /// Submodules that must be checked out.
     #[serde(skip)]
     pub submodules: Vec<PathPattern>,
-    /// Whether the build gets a git repository.
+    /// True if the build gets a git repository.
     #[serde(skip)]
     pub git: bool,
 }

@@ -115,7 +115,7 @@ fn plain(pattern: &PathPattern) -> PathPattern {
     Pattern::new(text).map_or_else(|_| pattern.clone(), PathPattern)
 }
 
-/// Whether a relative path leaves its folder.
+/// Returns whether a relative path leaves its folder.
 fn leaves_folder(path: &Utf8Path) -> bool {
     path.is_absolute() || path.components().any(|part| part == Utf8Component::ParentDir)
 }

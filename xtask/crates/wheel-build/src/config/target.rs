@@ -36,7 +36,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Whether `word` is its name, or any known name of its image.
+    /// Returns whether `word` is its name, or any known name of its image.
     pub(crate) fn is_called(&self, word: &str) -> bool {
         self.name == word || self.image == word || self.image == image_name(word).image
     }
@@ -123,7 +123,7 @@ fn misspelt(config: &Config, word: &str) -> Option<String> {
     near.into_iter().next()
 }
 
-/// Whether `word` is an image reference with a tag or a digest, which distinguishes it from a misspelt target
+/// Returns whether `word` is an image reference with a tag or a digest, which distinguishes it from a misspelt target
 /// (grammar: distribution/reference, `reference.go`).
 fn is_image_reference(word: &str) -> bool {
     let Some((name, rest)) = word.rsplit_once(':') else { return false };

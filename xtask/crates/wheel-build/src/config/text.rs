@@ -124,7 +124,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Whether serde or one of our types expected a value of another type.
+/// Returns whether serde or one of our types expected a value of another type.
 fn is_wrong_type(error: &str) -> bool {
     error.starts_with("invalid type: ")
         || error.starts_with("expected ")

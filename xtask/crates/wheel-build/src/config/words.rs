@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 
 /// The form of a value.
 pub(crate) struct Rule {
-    /// What the value is, for messages.
+    /// Name of the value in messages.
     what: &'static str,
     /// Allowed first characters besides letters and digits.
     first: &'static str,

@@ -35,7 +35,7 @@ pub(crate) struct Bake<'a> {
     pub output: Output<'a>,
     /// File for the digests, if they are needed.
     pub metadata: Option<&'a Utf8Path>,
-    /// What to build without a cache.
+    /// Stages to build without a cache.
     pub no_cache: NoCache,
     /// Scopes in the caches outside of the engine.
     pub cached: Cached,
@@ -43,7 +43,7 @@ pub(crate) struct Bake<'a> {
     pub progress: &'a str,
 }
 
-/// What a call builds without a cache.
+/// Stages that a call builds without a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoCache {
     /// Nothing.
@@ -68,7 +68,7 @@ pub(crate) enum Output<'a> {
 pub(crate) struct Image<'a> {
     /// Its reference.
     pub reference: &'a str,
-    /// Whether to push it to its registry; otherwise the engine keeps it.
+    /// Push it to its registry; otherwise the engine keeps it.
     pub pushed: bool,
     /// Its labels.
     pub labels: BTreeMap<&'static str, String>,

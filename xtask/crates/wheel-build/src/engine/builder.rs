@@ -28,13 +28,13 @@ impl Builder {
         Self { name: field("Name:"), driver: field("Driver:"), platforms: platforms.collect() }
     }
 
-    /// Whether it runs inside the engine itself. An unknown driver counts as such, because every engine
+    /// Returns whether it runs inside the engine itself. An unknown driver counts as such, because every engine
     /// has its own builder.
     pub(crate) fn runs_in_engine(&self) -> bool {
         matches!(self.driver.as_str(), "" | "docker")
     }
 
-    /// Whether builds see the engine's images. Any other builder has its own store and only uses
+    /// Returns whether builds see the engine's images. Any other builder has its own store and only uses
     /// registries (docs.docker.com, "Build drivers").
     pub(crate) fn sees_local_images(&self) -> bool {
         self.runs_in_engine()

@@ -29,7 +29,7 @@ pub(crate) struct Scopes {
     /// The scope of its target and platform. An interpreter without its own scope finds the stages there that all
     /// interpreters share.
     pub shared: String,
-    /// Whether this job also writes the shared scope. Exactly one interpreter does.
+    /// True if this job also writes the shared scope. Exactly one interpreter does.
     pub leads: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Which of an engine's images and cache records belong to xtask, and how to remove them.
+//! Finds the images and cache records of xtask in an engine, and removes them.
 //!
 //! They are recognised by name: images below `REPOSITORIES`, and cache records whose description is a step of
 //! our Dockerfile. Records with a description that any build shares (`local source for context`) are left to
@@ -23,7 +23,7 @@ pub(crate) struct Owned {
     pub what: String,
     /// Its size as the engine prints it, such as `263.3MB`. Parts of it may be shared.
     pub size: String,
-    /// Whether it is in use and cannot be removed.
+    /// True if it is in use and cannot be removed.
     pub in_use: bool,
 }
 
@@ -119,7 +119,7 @@ fn steps(dockerfile: &str) -> BTreeSet<(String, String)> {
     steps
 }
 
-/// Whether a record with this description comes from our Dockerfile.
+/// Returns whether a record with this description comes from our Dockerfile.
 fn is_ours(description: &str, steps: &BTreeSet<(String, String)>) -> bool {
     if description.starts_with("cached mount /var/cache/xtask") {
         return true;

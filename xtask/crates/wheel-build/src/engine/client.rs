@@ -32,7 +32,7 @@ impl Tool {
         }
     }
 
-    /// Whether it supports bake and builders, with their features: caches outside of the engine, registry
+    /// Returns whether it supports bake and builders, with their features: caches outside of the engine, registry
     /// requests without a pull, and images in place of stages.
     pub(crate) fn has_builders(self) -> bool {
         self == Self::Docker
@@ -117,9 +117,9 @@ pub(crate) struct Client {
     pub nodes: BTreeMap<Platform, Endpoint>,
     /// The builder; `None` for the current one.
     pub builder: Option<String>,
-    /// Whether build steps use the network of the engine's machine.
+    /// True if build steps use the network of the engine's machine.
     pub host_network: bool,
-    /// Whether buildx requires an explicit permission for this. It does since 0.17.
+    /// True if buildx requires an explicit permission for this. It does since 0.17.
     pub requires_allow: bool,
 }
 

@@ -114,7 +114,7 @@ fn errors(output: &[String], start: usize, tracebacks: &[Range<usize>]) -> Vec<G
     groups
 }
 
-/// Whether a line can be between two errors of one run of a compiler.
+/// Returns whether a line can be between two errors of one run of a compiler.
 fn is_diagnostic(line: &str) -> bool {
     let text = line.trim_start();
     let words = [": warning: ", ": note: ", ": At top level:"];
@@ -126,7 +126,7 @@ fn is_diagnostic(line: &str) -> bool {
         || words.iter().any(|words| text.contains(words))
 }
 
-/// Whether setuptools continues after a failure, because the extension is optional.
+/// Returns whether setuptools continues after a failure, because the extension is optional.
 fn is_optional_failure(line: &str) -> bool {
     line.split_once("building extension \"").is_some_and(|(_, rest)| rest.contains("\" failed: "))
 }
@@ -271,14 +271,14 @@ pub(super) fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
     starts.map(block).collect()
 }
 
-/// Whether a traceback reports that another program failed, which explained the failure itself.
+/// Returns whether a traceback reports that another program failed, which explained the failure itself.
 fn is_report(traceback: &[String]) -> bool {
     let names = ["CalledProcessError", "CompileError", "LinkError", "DistutilsExecError"];
     let has = |word: &str| traceback.iter().any(|line| line.contains(word));
     names.into_iter().any(has) && !has("died with <Signals.")
 }
 
-/// Whether a last line is useless: empty, a report of another program's failure, or uv's general advice.
+/// Returns whether a last line is useless: empty, a report of another program's failure, or uv's general advice.
 fn is_noise(line: &str) -> bool {
     let text = line.trim();
     let advice =

@@ -87,12 +87,12 @@ impl EngineError {
         source_down(&text.lines().map(str::to_owned).collect::<Vec<_>>())
     }
 
-    /// Whether the machine is the cause, rather than the package.
+    /// Returns whether the machine is the cause, rather than the package.
     pub(crate) fn could_not_run(&self) -> bool {
         self.ends_run() || matches!(self, Self::Base(_) | Self::Unusable(_))
     }
 
-    /// Whether a cache outside of the engine may be the cause: no program of the build failed.
+    /// Returns whether a cache outside of the engine may be the cause: no program of the build failed.
     pub(super) fn may_be_the_cache(&self) -> bool {
         match self {
             Self::Step { step, .. } => !exited_normally(step),
@@ -101,7 +101,7 @@ impl EngineError {
         }
     }
 
-    /// Whether further jobs on the same engine would fail for the same reason.
+    /// Returns whether further jobs on the same engine would fail for the same reason.
     pub(crate) fn ends_run(&self) -> bool {
         use crate::exec::ExecError;
         matches!(
@@ -113,7 +113,7 @@ impl EngineError {
     }
 }
 
-/// Whether a step runs the package's own code and downloads nothing. Its messages about hosts do not count.
+/// Returns whether a step runs the package's own code and downloads nothing. Its messages about hosts do not count.
 fn tests_the_package(name: &str) -> bool {
     ["smoke-run", "/smoke.sh", "test-run", "/test.sh", "repair-run", "/repair.sh"]
         .iter()
@@ -198,13 +198,13 @@ fn without_level(line: &str) -> &str {
         .unwrap_or(line)
 }
 
-/// Whether the step's program exited by itself (`exit code: 1` of `BuildKit`,
+/// Returns whether the step's program exited by itself (`exit code: 1` of `BuildKit`,
 /// `exit status 1` of podman).
 fn exited_normally(step: &FailedStep) -> bool {
     ["exit code: ", "exit status "].iter().any(|start| reason(&step.error).starts_with(start))
 }
 
-/// Whether the step exited with this status.
+/// Returns whether the step exited with this status.
 fn exited(step: &FailedStep, code: u8) -> bool {
     let status = reason(&step.error).trim_start_matches(|c: char| !c.is_ascii_digit());
     let digits = status.split(|c: char| !c.is_ascii_digit()).next();

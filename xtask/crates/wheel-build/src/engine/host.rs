@@ -331,7 +331,7 @@ pub(super) fn ca_bundle(host: &dyn Host) -> Option<Utf8PathBuf> {
     named.chain(CA_BUNDLES.map(Utf8PathBuf::from)).find(|path| host.size(path).is_some())
 }
 
-/// Whether a URL, or a proxy without a scheme, refers to this machine itself.
+/// Returns whether a URL, or a proxy without a scheme, refers to this machine itself.
 pub(crate) fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -114,7 +114,7 @@ impl Engine {
         Ok(Builder::read(&text))
     }
 
-    /// Whether builds can see the engine's images.
+    /// Returns whether builds can see the engine's images.
     ///
     /// # Errors
     /// If the builder does not exist.
@@ -122,7 +122,7 @@ impl Engine {
         Ok(!self.client.tool.has_builders() || self.builder()?.sees_local_images())
     }
 
-    /// Whether client and buildx are new enough; `false` if they do not answer.
+    /// Returns whether client and buildx are new enough; `false` if they do not answer.
     pub(crate) fn is_new_enough(&self) -> bool {
         if !self.client.tool.has_builders() {
             return true; // Its own check is more specific.

@@ -99,7 +99,7 @@ impl Progress {
         Some(events)
     }
 
-    /// Whether podman can begin this step now: the next one in its stage, with the planned totals.
+    /// Returns whether podman can begin this step now: the next one in its stage, with the planned totals.
     fn may_begin(&self, next: Count) -> bool {
         let possible =
             [next.stage, next.step].iter().all(|&(number, total)| number >= 1 && number <= total);
@@ -250,7 +250,7 @@ mod tests {
     const FAILED: &str =
         "Error: building at STEP \"RUN make\": while running runtime: exit status 1";
 
-    /// Whatever a step prints, the step failed, and podman's own message is unaffected.
+    /// Output of a step cannot hide its failure or change podman's own message.
     #[test]
     fn a_step_cannot_imitate_podman() {
         for printed in [

@@ -59,7 +59,7 @@ pub enum Event {
     Done {
         /// The step's name.
         name: String,
-        /// Whether its result was cached.
+        /// True if its result was cached.
         cached: bool,
     },
     /// A step failed.
@@ -280,7 +280,7 @@ fn message(line: &[u8]) -> Vec<Event> {
     if text.trim().is_empty() { Vec::new() } else { vec![Event::Message(text)] }
 }
 
-/// Whether a step is `BuildKit`'s reading or writing of a cache (moby/buildkit, `cache/remotecache`,
+/// Returns whether a step is `BuildKit`'s reading or writing of a cache (moby/buildkit, `cache/remotecache`,
 /// `solver/llbsolver`), which fails a build only on request.
 fn is_cache(name: &str) -> bool {
     ["importing cache manifest from ", "exporting cache to ", "preparing build cache for export"]

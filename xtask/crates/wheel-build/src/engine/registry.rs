@@ -149,7 +149,7 @@ pub(super) fn interpret(answer: &str) -> Unknown {
     }
 }
 
-/// Whether `line` ends like `docker.io/library/debian:99: not found`.
+/// Returns whether `line` ends like `docker.io/library/debian:99: not found`.
 fn names_absent_image(line: &str) -> bool {
     let subject = line.trim_end().strip_suffix(": not found");
     let last = subject.and_then(|subject| subject.split_whitespace().last());

@@ -28,7 +28,7 @@ const TEMPORARY: [&str; 16] = [
     "stream error: stream ID",
 ];
 
-/// Whether the client's output shows a temporary failure.
+/// Returns whether the client's output shows a temporary failure.
 pub(crate) fn is_temporary(stderr: &str) -> bool {
     TEMPORARY.iter().any(|words| stderr.contains(words))
 }

@@ -33,7 +33,7 @@ pub fn install() -> Result<(), ctrlc::Error> {
     })
 }
 
-/// Whether xtask was interrupted.
+/// Returns whether xtask was interrupted.
 pub fn received() -> bool {
     RECEIVED.load(Ordering::SeqCst)
 }

@@ -42,7 +42,7 @@ const MAIN: &str = "xtask/src/main.rs";
 const SCHEMA: &str = "xtask/wheels.schema.json";
 const ATTRIBUTES: &str = "xtask/.gitattributes";
 
-/// What to adopt, and how.
+/// Options of an adoption.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     /// The repository that adopts the tool, absolute.
@@ -53,7 +53,7 @@ pub(crate) struct Request<'a> {
     pub(crate) tool: Option<Tool>,
     /// The folder of the repository that holds the package [default: detected].
     pub(crate) package: Option<&'a Utf8Path>,
-    /// Whether `xtask/` becomes a member of the repository's workspace.
+    /// True if `xtask/` becomes a member of the repository's workspace.
     pub(crate) member: bool,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Planned {
     /// Relative to the repository.
     pub(crate) path: Utf8PathBuf,
-    /// What becomes of it.
+    /// Action for the file.
     pub(crate) change: Change,
 }
 
@@ -82,14 +82,14 @@ pub(crate) enum Change {
     Keep,
 }
 
-/// What `init` will write.
+/// Files that `init` will write.
 #[derive(Debug)]
 pub(crate) struct Adoption {
     /// Where the tool comes from.
     pub(crate) tool: Tool,
     /// The files, sorted by path. The copy of the tool comes last.
     pub(crate) files: Vec<Planned>,
-    /// Whether `wheels.toml` names the interpreter of Debian 12, which is the quickest to build for there.
+    /// True if `wheels.toml` names the interpreter of Debian 12, which is the quickest to build for there.
     pub(crate) has_debian_python: bool,
     /// Options of `[tool.cibuildwheel]` that need a decision; `None` if nothing was translated.
     pub(crate) open_options: Option<Vec<String>>,

@@ -28,13 +28,13 @@ pub(crate) struct Project {
     requires: Vec<String>,
     /// Minor versions in its classifiers.
     classified: Vec<u8>,
-    /// Whether its classifiers name PyPy.
+    /// True if its classifiers name PyPy.
     pypy: bool,
-    /// Whether its classifiers mention the free-threaded build.
+    /// True if its classifiers mention the free-threaded build.
     free_threaded: bool,
 }
 
-/// What a build backend needs besides a C compiler.
+/// Requirements of a build backend besides a C compiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// The name of the tool that needs Rust.
@@ -81,7 +81,7 @@ impl Project {
         })
     }
 
-    /// Whether `requires-python` allows Python 3.`minor`.
+    /// Returns whether `requires-python` allows Python 3.`minor`.
     pub(super) fn allows(&self, minor: u8) -> bool {
         allows(&self.versions, (3, minor))
     }
@@ -115,7 +115,7 @@ impl Project {
         Ok(pythons)
     }
 
-    /// What its build backend needs.
+    /// Requirements of its build backend.
     pub(crate) fn needs(&self) -> Needs {
         let requires = |name: &str| self.requires.iter().any(|each| each == name);
         let rust = ["maturin", "setuptools-rust"].into_iter().find(|name| requires(name));

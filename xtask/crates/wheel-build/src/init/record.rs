@@ -1,4 +1,4 @@
-//! What `init` wrote, so that an upgrade recognises files that the user changed.
+//! Records the files that `init` wrote, so that an upgrade recognises files that the user changed.
 
 use std::collections::BTreeMap;
 use wheel_audit::UserError;
@@ -54,7 +54,7 @@ impl Record {
         self.files.remove(path);
     }
 
-    /// Whether `init` wrote `bytes` to `path`.
+    /// Returns whether `init` wrote `bytes` to `path`.
     pub(super) fn wrote(&self, path: &str, bytes: &[u8]) -> bool {
         self.files.get(path).is_some_and(|hash| *hash == digest::of_bytes(bytes))
     }

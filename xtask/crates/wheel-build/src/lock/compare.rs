@@ -21,7 +21,7 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    /// Whether it is about an interpreter that tests a wheel, which another one may have built.
+    /// Returns whether it is about an interpreter that tests a wheel, which another one may have built.
     pub(crate) fn belongs_to_test(&self) -> bool {
         ["interpreter", "smoke", "test"].contains(&self.kind)
     }

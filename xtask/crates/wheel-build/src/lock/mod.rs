@@ -396,7 +396,7 @@ fn lines(list: &[Requirement]) -> String {
     list.iter().map(Requirement::line).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether `text` is one printable word without quotes, such as a package name, version or platform.
+/// Returns whether `text` is one printable word without quotes, such as a package name, version or platform.
 fn is_word(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "+-._:~^/@".contains(c);
     !text.is_empty() && text.len() <= 200 && text.chars().all(plain) && !text.starts_with('-')

@@ -16,7 +16,7 @@ pub(crate) struct Requirement {
     pub sha256: String,
 }
 
-/// Whether `text` is a SHA-256 in hexadecimal digits.
+/// Returns whether `text` is a SHA-256 in hexadecimal digits.
 pub(super) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase())
 }
@@ -31,7 +31,7 @@ impl Requirement {
         }
     }
 
-    /// Whether it is the distribution `name`, in any spelling (PEP 503).
+    /// Returns whether it is the distribution `name`, in any spelling (PEP 503).
     pub(super) fn is_called(&self, name: &str) -> bool {
         let normal = |text: &str| text.to_ascii_lowercase().replace(['_', '.'], "-");
         normal(&self.name) == normal(name)

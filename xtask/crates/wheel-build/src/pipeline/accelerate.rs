@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::engine::base::{self, BaseImage, BasePolicy};
 use crate::plan::Job;
 
-/// Whether native programs may replace an emulated compiler and apt.
+/// Replacement of an emulated compiler and apt by native programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Accelerate {
     /// Option of the command line.
@@ -34,7 +34,7 @@ impl Accelerate {
         Self { mode: AccelerateMode::Default, native }
     }
 
-    /// Whether builds for `platform` use native programs. The error is a reason to report.
+    /// Returns whether builds for `platform` use native programs. The error is a reason to report.
     fn wanted(
         &self,
         engine: &Engine,

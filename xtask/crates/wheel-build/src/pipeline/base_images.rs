@@ -127,7 +127,7 @@ pub(super) fn existing(ctx: &Context<'_>, job: &Job, base: &BaseImage) -> Option
     Some(prebuilt::on(base, &found))
 }
 
-/// What `base-image build` and `push` do.
+/// Action of `base-image build` and `push`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BaseImageRun<'a> {
     pub config: &'a Config,
@@ -138,9 +138,9 @@ pub(crate) struct BaseImageRun<'a> {
     pub base_policy: BasePolicy,
     /// Repository to push to; `None` keeps the images in the engine.
     pub repository: Option<&'a str>,
-    /// Whether to rebuild existing images.
+    /// Rebuild existing images.
     pub force: bool,
-    /// Whether native programs may replace emulated ones.
+    /// Replacement of emulated programs by native ones.
     pub accelerate: &'a Accelerate,
 }
 
@@ -155,7 +155,7 @@ pub(crate) struct BaseImageResult {
     pub digest: String,
     /// Its parent image.
     pub base: String,
-    /// Whether it already existed.
+    /// True if it already existed.
     pub unchanged: bool,
 }
 

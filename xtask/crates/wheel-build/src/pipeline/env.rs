@@ -37,21 +37,21 @@ pub(crate) struct Context<'a> {
     pub recipes: Mutex<BTreeSet<String>>,
     /// Keys of all jobs of the run.
     pub keys: BTreeSet<String>,
-    /// Whether to ignore cached build results.
+    /// Ignore cached build results.
     pub no_cache: bool,
-    /// Whether to rebuild finished wheels.
+    /// Rebuild finished wheels.
     pub force: bool,
-    /// Whether to run smoke tests.
+    /// Run smoke tests.
     pub smoke: bool,
-    /// Whether native programs may replace emulated ones.
+    /// Replacement of emulated programs by native ones.
     pub accelerate: Accelerate,
-    /// What to do with the lock file.
+    /// Use of the lock file.
     pub lock: LockUse<'a>,
     /// Name and content of the lock file, if it exists.
     pub locks: Option<(String, &'a LockFile)>,
 }
 
-/// What a run does with the lock file.
+/// Use of the lock file by a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LockUse<'a> {
     /// Report differences.
@@ -63,7 +63,7 @@ pub(crate) enum LockUse<'a> {
 }
 
 impl LockUse<'_> {
-    /// Whether the run writes a lock file.
+    /// Returns whether the run writes a lock file.
     pub(super) fn records(self) -> bool {
         matches!(self, Self::Record(_))
     }

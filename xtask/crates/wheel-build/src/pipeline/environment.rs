@@ -23,7 +23,7 @@ pub(crate) struct EnvironmentRequest<'a> {
     pub platform: &'a Platform,
     /// How to obtain its base image.
     pub base_policy: BasePolicy,
-    /// Whether native programs may replace emulated ones, as in a build, which shares the stages.
+    /// Replacement of emulated programs by native ones, as in a build, which shares the stages.
     pub accelerate: &'a Accelerate,
 }
 

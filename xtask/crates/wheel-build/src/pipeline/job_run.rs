@@ -1,4 +1,4 @@
-//! What the steps of one job share.
+//! State that the steps of one job share.
 
 use camino::Utf8Path;
 

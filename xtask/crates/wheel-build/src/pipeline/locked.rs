@@ -97,7 +97,7 @@ pub(super) fn after(
     Ok(info.noted(&interpreter, NOTE, &serde_json::json!({ "differences": differences })))
 }
 
-/// Whether the wheel of `job` in `dist/` was built or tested with versions other than the lock file's, from its
+/// Returns whether the wheel of `job` in `dist/` was built or tested with versions other than the lock file's, from its
 /// provenance and `info`, its folder's report.
 pub(super) fn differs(
     ctx: &Context<'_>,

@@ -49,12 +49,12 @@ pub(crate) struct Failure {
     /// The host that did not answer, if that is the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Whether the machine is the cause, rather than the package.
+    /// True if the machine is the cause, rather than the package.
     pub could_not_run: bool,
-    /// Whether every other job would fail for the same reason.
+    /// True if every other job would fail for the same reason.
     #[serde(skip)]
     pub ends_run: bool,
-    /// Whether another job's failure is the reason: it prevented or stopped this one.
+    /// True if another job's failure is the reason: it prevented or stopped this one.
     #[serde(skip)]
     pub consequence: bool,
 }
@@ -127,7 +127,7 @@ pub(crate) struct Warning {
     pub path: String,
     /// The finding's message.
     pub message: String,
-    /// What to do about it.
+    /// Hint for the user.
     #[serde(rename = "cure")]
     pub hint: String,
 }
@@ -144,7 +144,7 @@ pub(crate) struct JobReport {
     pub seconds: f64,
     /// Findings that do not reject the wheel; `None` without a wheel or a readable audit.
     pub findings: Option<Findings>,
-    /// Whether the package's code ran without network.
+    /// True if the package's code ran without network.
     pub isolated: bool,
     /// The outcome.
     #[serde(flatten)]
@@ -168,12 +168,12 @@ pub(crate) struct RunReport {
 }
 
 impl RunReport {
-    /// Whether every job has its wheel.
+    /// Returns whether every job has its wheel.
     pub(crate) fn success(&self) -> bool {
         self.jobs.iter().all(|job| !matches!(job.outcome, Outcome::Failed(_)))
     }
 
-    /// Whether the run could not run: something ended it, or no requested job could run. If other jobs have their
+    /// Returns whether the run could not run: something ended it, or no requested job could run. If other jobs have their
     /// wheels, a job that could not run counts as a missing wheel.
     pub(crate) fn could_not_run(&self) -> bool {
         let failures = || self.jobs.iter().filter_map(JobReport::failure);
@@ -254,7 +254,7 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
     }
 }
 
-/// Whether it is an error of the operating system. Its message may contain a file name from the package.
+/// Returns whether it is an error of the operating system. Its message may contain a file name from the package.
 fn is_system_error(error: &PipelineError) -> bool {
     matches!(error, PipelineError::Io(io) if io.kind() != std::io::ErrorKind::Other)
 }

@@ -73,7 +73,7 @@ pub(super) fn documents(
     Ok(proof::documents(&facts)?)
 }
 
-/// Whether `dist/` has this wheel with intact documents.
+/// Returns whether `dist/` has this wheel with intact documents.
 fn has_documents(ctx: &Context<'_>, wheel: &Wheel<'_>, manifest: &Manifest) -> bool {
     let entry = |path: &str| manifest.files.iter().find(|entry| entry.path == path);
     let is_same = entry(wheel.path).is_some_and(|entry| entry.sha256 == wheel.sha256);

@@ -89,7 +89,7 @@ pub(crate) struct Reproduction {
     pub seconds: f64,
     /// Conditions that the second build varied; empty without a second build.
     pub varied: Vec<&'static str>,
-    /// Whether the wheel in `dist/` was part of the comparison.
+    /// True if the wheel in `dist/` was part of the comparison.
     pub in_dist: bool,
     /// Result.
     #[serde(flatten)]

@@ -35,7 +35,7 @@ const BASES: usize = 2;
 pub(crate) struct Options {
     /// Limits of concurrent work.
     pub budget: JobBudget,
-    /// Whether the first failure ends the run, including running jobs.
+    /// True if the first failure ends the run, including running jobs.
     pub fail_fast: bool,
     /// How to obtain base images.
     pub base_policy: BasePolicy,

@@ -79,7 +79,7 @@ impl<B: Clone> Schedule<B> {
         self.changed.notify_all();
     }
 
-    /// Whether the run was stopped.
+    /// Returns whether the run was stopped.
     pub(super) fn stopped(&self) -> bool {
         self.state().stopped
     }

@@ -27,7 +27,7 @@ const STABLE_WORDS: [&str; 4] = ["abi3", "limited_api", "limited-api", "py-api"]
 /// Maximum size of a build file that is searched for these words, in bytes.
 const MAX_BUILD_FILE: u64 = 1 << 20;
 
-/// Which jobs may build for which, by their indexes in the plan.
+/// Jobs that may build for others, by their indexes in the plan.
 #[derive(Debug)]
 pub(super) struct Sharing {
     jobs: Vec<Peers>,
@@ -125,12 +125,12 @@ fn kind(interpreter: Interpreter) -> (String, bool) {
 struct Forecast<'a> {
     /// Wheels of the last run.
     manifest: &'a Manifest,
-    /// Whether the source selects the stable ABI.
+    /// True if the source selects the stable ABI.
     is_stable: bool,
 }
 
 impl Forecast<'_> {
-    /// Whether `lead` probably builds a wheel that serves `job`: as in the last run, else according to source and
+    /// Returns whether `lead` probably builds a wheel that serves `job`: as in the last run, else according to source and
     /// settings.
     fn expects(&self, lead: &Job, job: &Job) -> bool {
         let (platform, interpreter) = (job.platform.to_string(), lead.interpreter.to_string());
@@ -147,7 +147,7 @@ impl Forecast<'_> {
     }
 }
 
-/// Whether the package's own files select the stable ABI. Unknown for a source archive of the index before it is
+/// Returns whether the package's own files select the stable ABI. Unknown for a source archive of the index before it is
 /// fetched.
 fn is_stable(config: &Config, root: &Utf8Path) -> bool {
     let Source::Path(source) = &config.source else { return false };
@@ -164,13 +164,13 @@ fn selects_stable(text: &str) -> bool {
     STABLE_WORDS.iter().any(|word| text.contains(word))
 }
 
-/// Whether `interpreter` can install the wheel with this file name.
+/// Returns whether `interpreter` can install the wheel with this file name.
 fn serves(file: &str, interpreter: Interpreter) -> bool {
     let name = WheelName::parse(file.rsplit('/').next().unwrap_or_default());
     name.is_ok_and(|name| name.tags.expand().iter().any(|tag| interpreter.accepts(tag)))
 }
 
-/// Whether the wheel with this file name serves several versions of Python.
+/// Returns whether the wheel with this file name serves several versions of Python.
 fn is_shareable(file: &str) -> bool {
     let several = |tag: &Tag| tag.is_stable() || tag.lowest_interpreter().is_none();
     WheelName::parse(file).is_ok_and(|name| name.tags.expand().iter().any(several))
@@ -186,7 +186,7 @@ pub(super) struct Peer<'a> {
 
 /// Progress of the jobs of a run.
 pub(super) trait Progress {
-    /// Whether the build step of the job at `index` has ended in this run.
+    /// Returns whether the build step of the job at `index` has ended in this run.
     fn is_built(&self, index: usize) -> bool;
     /// Waits while the job is in its build step.
     fn wait_while_building(&self, index: usize);
@@ -249,7 +249,7 @@ impl<'a> Shared<'a> {
         Ok(built)
     }
 
-    /// Whether `built` comes from a job of this run that has another wheel now, or none.
+    /// Returns whether `built` comes from a job of this run that has another wheel now, or none.
     fn is_from_peer(&self, built: &Built) -> bool {
         let by = built.by.as_deref();
         by.is_some_and(|by| self.all.iter().any(|peer| peer.job.interpreter.to_string() == by))

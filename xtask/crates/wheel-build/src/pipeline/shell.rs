@@ -42,7 +42,7 @@ pub(crate) struct ShellInputs<'a> {
     pub work: &'a Utf8Path,
     /// How to obtain base images.
     pub base_policy: BasePolicy,
-    /// Whether native programs may replace emulated ones, as in the build, which shares the steps.
+    /// Replacement of emulated programs by native ones, as in the build, which shares the steps.
     pub accelerate: &'a Accelerate,
 }
 

@@ -185,7 +185,7 @@ pub(super) fn outcome(job: &Job, run: bool) -> Tests {
     }
 }
 
-/// Whether a step belongs to the package tests.
+/// Returns whether a step belongs to the package tests.
 fn is_of_tests(step: &str) -> bool {
     ["test-requires", "test-fetch", "test-env", "test-run", "/test.sh"]
         .iter()
@@ -199,7 +199,7 @@ const SCHEMA_VERSION: u32 = 2;
 #[derive(Deserialize)]
 struct Report {
     schema_version: u32,
-    /// Whether the package's code ran as another user than the one that wrote the report.
+    /// True if the package's code ran as another user than the one that wrote the report.
     unprivileged: bool,
     interpreter: Option<serde_json::Value>,
     checks: Vec<Check>,

@@ -10,9 +10,9 @@ pub(crate) struct State {
     pub parent: &'static str,
     /// The stage with its scripts.
     pub files: &'static str,
-    /// Whether it reads the source.
+    /// True if it reads the source.
     pub source: bool,
-    /// Whether it reads a finished wheel.
+    /// True if it reads a finished wheel.
     pub wheel: bool,
     /// Its command, as typed in the container.
     pub command: &'static str,

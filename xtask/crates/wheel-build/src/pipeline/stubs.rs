@@ -71,7 +71,7 @@ fn name_of(manifest: &DocumentMut) -> Option<&str> {
     manifest.get("package")?.get("name")?.as_str()
 }
 
-/// Whether the workspace in the folder `root` has `folder` as a member.
+/// Returns whether the workspace in the folder `root` has `folder` as a member.
 fn is_member(workspace: &dyn TableLike, root: &Path, folder: &Path) -> bool {
     let Ok(folder) = folder.strip_prefix(root) else { return false };
     let words = |key: &str| {

@@ -27,7 +27,7 @@ impl Survey {
         &self.done
     }
 
-    /// Whether all jobs are done, so that no engine is needed.
+    /// Returns whether all jobs are done, so that no engine is needed.
     pub(crate) fn all_done(&self) -> bool {
         self.done.iter().all(Option::is_some)
     }
@@ -103,18 +103,18 @@ fn base_used<'a>(wheel: &'a Entry, job: &Job) -> Option<&'a BaseUsed> {
     wheel.build(&job.interpreter.to_string())?.base.as_ref()
 }
 
-/// Whether `wheel` was built for `job` in exactly the image `base`.
+/// Returns whether `wheel` was built for `job` in exactly the image `base`.
 pub(super) fn made_in(wheel: &Entry, job: &Job, base: &BaseImage) -> bool {
     base_used(wheel, job).is_some_and(|used| used.digest == base.digest)
 }
 
-/// Whether `job` pins the image that `wheel` was built in, so that no lookup is needed.
+/// Returns whether `job` pins the image that `wheel` was built in, so that no lookup is needed.
 fn is_pinned(wheel: &Entry, job: &Job) -> bool {
     let pinned = job.target.digest.get(&job.platform);
     base_used(wheel, job).is_some_and(|used| Some(&used.digest) == pinned)
 }
 
-/// Whether `wheel` was built as `base_policy` allows, and in the image `present`, if there is one.
+/// Returns whether `wheel` was built as `base_policy` allows, and in the image `present`, if there is one.
 fn fits(wheel: &Entry, job: &Job, base_policy: BasePolicy, present: Option<&BaseImage>) -> bool {
     let made = base_used(wheel, job).map(|used| used.origin == Origin::Bootstrapped.as_str());
     let allowed = match base_policy {

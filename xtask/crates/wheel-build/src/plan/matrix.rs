@@ -18,9 +18,9 @@ pub(crate) struct MatrixEntry {
     pub platform: String,
     /// Label of the machine.
     pub runner: String,
-    /// Whether the machine must emulate the platform.
+    /// True if the machine must emulate the platform.
     pub emulated: bool,
-    /// Whether a release requires one of its wheels.
+    /// True if a release requires one of its wheels.
     pub required: bool,
 }
 

@@ -93,7 +93,7 @@ pub(crate) struct JobView {
     pub folder: String,
     /// Key of the job.
     pub key: String,
-    /// Whether the lock file has an entry for it.
+    /// True if the lock file has an entry for it.
     pub locked: bool,
     /// Settings for build, repair and tests.
     pub settings: JobSettings,

@@ -27,7 +27,7 @@ pub(crate) fn check_obtainable(config: &Config, request: &Request) -> Result<(),
     )))
 }
 
-/// Whether no provider has `interpreter` (docs/interpreters.md, "Available interpreters").
+/// Returns whether no provider has `interpreter` (docs/interpreters.md, "Available interpreters").
 fn lacks(config: &Config, target: &Target, interpreter: Interpreter) -> bool {
     let is_musl = match target.libc {
         Some(libc) => matches!(libc, Libc::Musl(_)),
@@ -36,7 +36,7 @@ fn lacks(config: &Config, target: &Target, interpreter: Interpreter) -> bool {
     is_musl && !interpreter.is_cpython() && !may_be_in_image(config, target)
 }
 
-/// Whether the base image may contain it: one of the user's own, not of Alpine or musllinux.
+/// Returns whether the base image may contain it: one of the user's own, not of Alpine or musllinux.
 fn may_be_in_image(config: &Config, target: &Target) -> bool {
     // A registry may have a port.
     let name = target.image.rsplit('/').next().unwrap_or_default();

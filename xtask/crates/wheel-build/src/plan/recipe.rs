@@ -43,7 +43,7 @@ pub(crate) fn recipe(dockerfile: &str, stage: &str) -> Option<Recipe> {
     Some(recipe)
 }
 
-/// Whether `word` may mean the stage `name`. If a variable ends the word, every stage with that prefix matches. A
+/// Returns whether `word` may mean the stage `name`. If a variable ends the word, every stage with that prefix matches. A
 /// word that is only a variable is an image.
 fn may_be(word: &str, name: &str) -> bool {
     match word.split_once('$') {

@@ -19,7 +19,7 @@ pub(crate) struct Request {
     pub only: Option<Select>,
     /// Patterns of build identifiers to exclude.
     pub skip: Option<Select>,
-    /// Whether each wheel needs a smoke test.
+    /// True if each wheel needs a smoke test.
     pub smoke: bool,
 }
 
@@ -107,7 +107,7 @@ impl Request {
         })
     }
 
-    /// Whether the request includes the job with this build identifier.
+    /// Returns whether the request includes the job with this build identifier.
     pub(crate) fn selects(&self, identifier: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only.matches(identifier))
             && !self.skip.as_ref().is_some_and(|skip| skip.matches(identifier))

@@ -15,7 +15,7 @@ pub(crate) struct Missing {
     /// Platform, e.g. `linux/amd64`.
     pub platform: String,
     pub interpreters: Vec<String>,
-    /// Whether a release requires the wheels (`[ci] required`).
+    /// True if a release requires the wheels (`[ci] required`).
     pub required: bool,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Miss
     Ok(missing)
 }
 
-/// Whether no build of the wheel is required for a release; false if the entry is not a wheel of `wheels.toml`.
+/// Returns whether no build of the wheel is required for a release; false if the entry is not a wheel of `wheels.toml`.
 pub(crate) fn is_optional(config: &Config, entry: &Entry) -> bool {
     let Kind::Wheel { target, platform, builds, .. } = &entry.kind else { return false };
     let target = config.targets.iter().find(|each| each.name == *target);

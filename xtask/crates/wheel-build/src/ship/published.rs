@@ -38,7 +38,7 @@ impl Wheel {
         self.entry.path.split('/').next().unwrap_or_default()
     }
 
-    /// Whether the smoke test of a build was skipped.
+    /// Returns whether the smoke test of a build was skipped.
     pub(crate) fn is_untested(&self) -> bool {
         self.entry.builds().iter().any(|build| build.smoke == Smoke::Skipped)
     }

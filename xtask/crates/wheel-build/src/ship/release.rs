@@ -15,7 +15,7 @@ use crate::exec::{Exec, Step};
 use wheel_audit::UserError;
 use wheel_audit::dist::MANIFEST;
 
-/// What to release, by Git reference.
+/// Kind of release, by Git reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Release {
     /// `refs/tags/NAME`: its own release.
@@ -66,7 +66,7 @@ impl Release {
         }
     }
 
-    /// Whether this releases wheels of `project` in `version`: false for a tag that is not a version of it.
+    /// Returns whether this releases wheels of `project` in `version`: false for a tag that is not a version of it.
     ///
     /// # Errors
     /// If the tag names another version than the wheels.

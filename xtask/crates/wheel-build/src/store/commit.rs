@@ -137,7 +137,7 @@ impl Store {
         read(&self.dist, path)
     }
 
-    /// Whether the file of `entry` is in `dist/` with the manifest's size and hash.
+    /// Returns whether the file of `entry` is in `dist/` with the manifest's size and hash.
     pub(crate) fn holds(&self, entry: &Entry) -> bool {
         place(&self.dist, &entry.path) == Place::File(entry.size)
             && files::sha256(&self.dist.join(&entry.path)).is_ok_and(|hash| hash == entry.sha256)

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::panic::Location;
 
-/// Whether `condition` is true; if not, prints `reason` for the parts that the caller skips.
+/// Returns whether `condition` is true; if not, prints `reason` for the parts that the caller skips.
 #[track_caller]
 pub(crate) fn unless_skipped(condition: bool, reason: &str) -> bool {
     if !condition {

@@ -107,7 +107,7 @@ fn foreign_system(
     found
 }
 
-/// Whether an interpreter that installs a wheel with one of these tags can import a module with this
+/// Returns whether an interpreter that installs a wheel with one of these tags can import a module with this
 /// suffix. Wheels without an ABI tag may contain modules for several interpreters.
 fn belongs(suffix: &ExtensionSuffix, tags: &BTreeSet<Tag>) -> bool {
     let is_recent = |it: Interpreter| it.python_version() >= FIRST_WITH_ABI3T;

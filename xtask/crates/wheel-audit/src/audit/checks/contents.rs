@@ -1,5 +1,5 @@
 //! Checks that the wheel contains a package and no stray files. Most of these checks come from
-//! check-wheel-contents. Those that many correct packages fail are notes.
+//! check-wheel-contents. A check that many correct packages fail is a note.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,7 +142,7 @@ fn libraries(contents: &Contents) -> BTreeSet<&str> {
     contents.digests.keys().map(String::as_str).filter(is_grafted).chain(without_init).collect()
 }
 
-/// Whether Python can import the file. `true` for files that are not modules.
+/// Returns whether Python can import the file. `true` for files that are not modules.
 fn is_importable(path: &str) -> bool {
     let Some(path) = library::path(path) else { return true };
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));

@@ -108,7 +108,7 @@ fn duplicate_scripts(
     }
 }
 
-/// Whether it is a name of an environment's interpreter: `python`, `python3`, `python3.11`, `pythonw`.
+/// Returns whether it is a name of an environment's interpreter: `python`, `python3`, `python3.11`, `pythonw`.
 fn is_interpreter(name: &str) -> bool {
     let name = name.strip_suffix(".exe").unwrap_or(name);
     let rest = name.strip_prefix("pythonw").or_else(|| name.strip_prefix("python"));
@@ -214,7 +214,7 @@ impl Wheel<'_> {
         })
     }
 
-    /// Whether the module's parent packages in the wheel load modules only from their own folders.
+    /// Returns whether the module's parent packages in the wheel load modules only from their own folders.
     fn has_plain_packages(&self, module: &str) -> bool {
         packages(module)
             .filter(|package| self.modules.contains(*package))

@@ -35,7 +35,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a tag allows a glibc whose loader ignores packed relative relocations.
+/// Returns whether a tag allows a glibc whose loader ignores packed relative relocations.
 fn is_before_relr(tag: PlatformTag) -> bool {
     tag.glibc().is_some_and(|glibc| glibc < RELR_SINCE)
 }

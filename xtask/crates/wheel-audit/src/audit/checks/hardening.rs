@@ -58,7 +58,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     findings.extend(debug_information(context));
 }
 
-/// Whether the file has tables that RELRO can protect. A static executable has none.
+/// Returns whether the file has tables that RELRO can protect. A static executable has none.
 fn is_linked(facts: &ElfFacts) -> bool {
     !facts.needed.is_empty() || facts.soname.is_some() || !facts.imports.is_empty()
 }

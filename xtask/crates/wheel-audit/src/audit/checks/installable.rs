@@ -74,7 +74,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether an interpreter accepts a wheel with this tag (PEP 425, and `packaging.tags`). Unknown tags may
+/// Returns whether an interpreter accepts a wheel with this tag (PEP 425, and `packaging.tags`). Unknown tags may
 /// belong to unknown interpreters.
 pub(super) fn is_installable(tag: &Tag) -> bool {
     let digits = |text: &str| -> String { text.chars().take_while(char::is_ascii_digit).collect() };
@@ -98,7 +98,7 @@ pub(super) fn is_installable(tag: &Tag) -> bool {
     }
 }
 
-/// Whether `CPython` has a build with these flags: `d` (debug), until 3.7 `m` (pymalloc) and `u` (wide Unicode,
+/// Returns whether `CPython` has a build with these flags: `d` (debug), until 3.7 `m` (pymalloc) and `u` (wide Unicode,
 /// PEP 3149), since 3.13 `t` (free-threaded, PEP 703).
 fn has_build(version: &str, flags: &str) -> bool {
     let minor = version.strip_prefix('3').and_then(|minor| minor.parse::<u32>().ok());

@@ -100,7 +100,7 @@ fn above(
     rule.broken(path, format!("{cause}{place}")).sharing(cause)
 }
 
-/// Whether `[check] isa` has a level for this architecture.
+/// Returns whether `[check] isa` has a level for this architecture.
 fn is_promised(context: &AuditContext<'_>, arch: Option<Arch>) -> bool {
     context.expectations.isa.iter().any(|level| {
         matches!(

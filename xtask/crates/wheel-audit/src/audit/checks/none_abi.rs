@@ -47,7 +47,7 @@ fn free_threaded(context: &AuditContext<'_>) -> Option<Interpreter> {
     })
 }
 
-/// Whether every interpreter imports the file, although it was compiled for one of them.
+/// Returns whether every interpreter imports the file, although it was compiled for one of them.
 fn is_bound_module(elf: &Elf) -> bool {
     let has_no_suffix =
         elf.path.strip_suffix(".so").is_some() && ExtensionSuffix::parse(&elf.path).is_none();

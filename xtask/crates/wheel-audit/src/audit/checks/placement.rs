@@ -71,13 +71,13 @@ fn same_path(member: &str, other: &str) -> Finding {
     ONE_PLACE.broken(member, format!("is installed to the same path as `{}`", other.escape_debug()))
 }
 
-/// Whether the path is below a `.dist-info` of `site-packages`.
+/// Returns whether the path is below a `.dist-info` of `site-packages`.
 fn is_dist_info(place: &str) -> bool {
     let inside = place.strip_prefix(search::SITE).and_then(|rest| rest.strip_prefix('/'));
     inside.is_some_and(library::is_metadata)
 }
 
-/// Whether Windows rejects or changes a part of the name (Microsoft, "Naming Files, Paths, and Namespaces").
+/// Returns whether Windows rejects or changes a part of the name (Microsoft, "Naming Files, Paths, and Namespaces").
 /// ARC002 covers backslashes and control characters, which are unsafe everywhere.
 fn is_refused(path: &str) -> bool {
     let reserved = &LayoutNames::builtin().reserved;

@@ -114,7 +114,7 @@ fn unknown_libraries(elves: &[Elf]) -> BTreeMap<&str, &str> {
     unknown
 }
 
-/// Whether it is a system library with known exports, or belongs to the interpreter.
+/// Returns whether it is a system library with known exports, or belongs to the interpreter.
 fn is_known(library: &str, arch: Option<Arch>) -> bool {
     let policies = Policies::builtin();
     let newest = |arch| policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch));
@@ -206,7 +206,7 @@ impl<'a> Symbols<'a> {
     }
 }
 
-/// Whether the name is that of an interpreter's symbol, such as `PyLong_FromLong` or `_Py_Dealloc`.
+/// Returns whether the name is that of an interpreter's symbol, such as `PyLong_FromLong` or `_Py_Dealloc`.
 fn is_python(name: &str) -> bool {
     let rest = name.strip_prefix('_').unwrap_or(name).strip_prefix("Py");
     rest.is_some_and(|rest| rest.starts_with(|each: char| each == '_' || each.is_ascii_uppercase()))

@@ -55,7 +55,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a wheel with the tag `claim` installs on every system of `target`. For a target with a `linux`
+/// Returns whether a wheel with the tag `claim` installs on every system of `target`. For a target with a `linux`
 /// tag, only the architecture decides.
 fn installs_on(claim: PlatformTag, target: PlatformTag) -> bool {
     if claim == PlatformTag::Any {

@@ -18,7 +18,7 @@ const OLD: Libc = Libc::Glibc(LibcVersion::new(2, 5));
 pub(in crate::audit) struct Host {
     /// The interpreters of the tags. Empty if every interpreter accepts the wheel.
     interpreters: Vec<Interpreter>,
-    /// Whether a tag is for a stable ABI, which the ABI rules cover.
+    /// True if a tag is for a stable ABI, which the ABI rules cover.
     is_stable: bool,
     is_musl: bool,
 }
@@ -34,7 +34,7 @@ impl Host {
         Self { interpreters, is_stable, is_musl }
     }
 
-    /// Whether the interpreter that loads a file may export this symbol with an interpreter's prefix.
+    /// Returns whether the interpreter that loads a file may export this symbol with an interpreter's prefix.
     pub(super) fn has(&self, path: &str, symbol: &str) -> bool {
         // The tables lack PyPy's symbols for embedding.
         let is_embedding = symbol.starts_with("pypy_");
@@ -68,19 +68,19 @@ impl Host {
         [LIBC, LOADER].into_iter().chain(own).map(Cow::from).collect()
     }
 
-    /// Whether every interpreter has loaded a library of this name, so that the loader uses no other.
+    /// Returns whether every interpreter has loaded a library of this name, so that the loader uses no other.
     pub(super) fn has_loaded(&self, name: &str, arch: Option<Arch>) -> bool {
         let name = self.library(name, arch);
         arch.is_some_and(|arch| self.libraries(arch, true).contains(&name))
     }
 
-    /// Whether the exports of the C library are known.
+    /// Returns whether the exports of the C library are known.
     pub(super) fn is_known(&self, arch: Arch) -> bool {
         let libc = self.library(LIBC, Some(arch));
         !matches!(exports::of_library(&libc, "", arch), Export::UnknownLibrary)
     }
 
-    /// Whether the C library is musl.
+    /// Returns whether the C library is musl.
     pub(super) fn is_musl(&self) -> bool {
         self.is_musl
     }
@@ -100,7 +100,7 @@ impl Host {
     }
 }
 
-/// Whether an interpreter exports a symbol. `None` if unknown.
+/// Returns whether an interpreter exports a symbol. `None` if unknown.
 fn exported_by(own: Interpreter, symbol: &str) -> Option<bool> {
     let (major, minor) = own.python_version();
     let own = if own.is_pypy() {
@@ -115,12 +115,12 @@ fn exported_by(own: Interpreter, symbol: &str) -> Option<bool> {
     exports::of_interpreter(own, symbol)
 }
 
-/// Whether the symbol has an interpreter's prefix.
+/// Returns whether the symbol has an interpreter's prefix.
 pub(super) fn is_python(symbol: &str) -> bool {
     ["Py", "_Py", "pypy_"].iter().any(|start| symbol.starts_with(start))
 }
 
-/// Whether the exports of a system library are known.
+/// Returns whether the exports of a system library are known.
 pub(super) fn is_known(library: &str, arch: Option<Arch>) -> bool {
     let is_unknown =
         |arch| matches!(exports::of_library(library, "", arch), Export::UnknownLibrary);

@@ -50,11 +50,11 @@ enum Found {
         library: String,
         /// The first version that exports it.
         since: &'static str,
-        /// Whether the file itself needs the library, not only the interpreter.
+        /// True if the file itself needs the library, not only the interpreter.
         is_own: bool,
         /// The first version that no longer exports it.
         until: Option<&'static str>,
-        /// Whether newer versions of a library that the file needs export it too.
+        /// True if newer versions of a library that the file needs export it too.
         has_moved: bool,
     },
     Not(Cause),
@@ -126,7 +126,7 @@ impl<'a> Resolver<'a> {
         Some(outcome)
     }
 
-    /// Whether the scope of a file, or of one that loads it, contains a library with unknown exports.
+    /// Returns whether the scope of a file, or of one that loads it, contains a library with unknown exports.
     fn has_unknown(&self, file: usize) -> bool {
         let users = self.users.get(file).into_iter().flatten().chain([&file]);
         users.filter_map(|&user| self.scopes.get(user)).any(|scope| !scope.unknown.is_empty())
@@ -242,7 +242,7 @@ impl<'a> Resolver<'a> {
         Some(if is_python { Cause::NotOfInterpreter } else { Cause::Nowhere })
     }
 
-    /// Whether any of the files exports, or may export, a symbol with this hash.
+    /// Returns whether any of the files exports, or may export, a symbol with this hash.
     fn is_exported(&self, files: &[usize], hash: u32) -> Option<bool> {
         self.charge(files.len())?;
         let exports = |&file: &usize| {
@@ -288,12 +288,12 @@ fn in_libraries(scope: &Scope<'_>, host: &[Cow<'_, str>], wanted: Wanted<'_>) ->
     })
 }
 
-/// Whether it is the release of a library without symbol versions, except the first one.
+/// Returns whether it is the release of a library without symbol versions, except the first one.
 fn is_release(since: &str) -> bool {
     since != "0" && since.parse::<SymbolVersion>().is_ok()
 }
 
-/// Whether every process contains the library: the C library or the loader.
+/// Returns whether every process contains the library: the C library or the loader.
 fn is_everywhere(library: &str) -> bool {
     library.starts_with("libc.") || Policies::is_loader(library)
 }
@@ -305,7 +305,7 @@ struct Offer<'a> {
     is_own: bool,
 }
 
-/// Whether `one` is an older version with the same prefix. Versions with different prefixes have no order.
+/// Returns whether `one` is an older version with the same prefix. Versions with different prefixes have no order.
 fn is_older(one: &str, other: &str) -> bool {
     let (one, other) = (SymbolVersion::of_name(one), SymbolVersion::of_name(other));
     one.zip(other).is_some_and(|(one, other)| one.0 == other.0 && one.1 < other.1)

@@ -27,7 +27,7 @@ pub(super) struct Scope<'a> {
     pub(super) unknown: BTreeSet<&'a str>,
     /// Files of the wheel that the loader replaces with system libraries of the same name.
     pub(super) replaced: BTreeSet<usize>,
-    /// Whether it needs the interpreter's own library.
+    /// True if it needs the interpreter's own library.
     pub(super) has_python: bool,
 }
 
@@ -130,7 +130,7 @@ fn on_path(elves: &[Elf], files: &[usize], user: &Elf, name: &str) -> Option<usi
 }
 
 impl<'a> Scope<'a> {
-    /// Whether a file or library of this name is in the scope.
+    /// Returns whether a file or library of this name is in the scope.
     pub(super) fn has(&self, name: &str, elves: &[Elf]) -> bool {
         let mut files = self.files.iter().filter_map(|&file| elves.get(file));
         self.libraries.iter().any(|library| library == name) || files.any(|elf| elf.is_named(name))

@@ -27,7 +27,7 @@ impl Shadowed {
         Self(lost.map(|lost| (lost.path.to_owned(), lost.library.to_owned())).collect())
     }
 
-    /// Whether the loader uses the system's library for `path`.
+    /// Returns whether the loader uses the system's library for `path`.
     pub(super) fn has(&self, path: &str, library: &str) -> bool {
         self.0.contains(&(path.to_owned(), library.to_owned()))
     }

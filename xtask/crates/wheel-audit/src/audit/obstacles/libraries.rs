@@ -72,7 +72,7 @@ pub(super) fn not_found(library: &str) -> String {
     format!("{library}: cannot open shared object file: No such file or directory")
 }
 
-/// Whether the name is invalid: it contains control characters, or bytes that are not UTF-8.
+/// Returns whether the name is invalid: it contains control characters, or bytes that are not UTF-8.
 fn is_garbage(library: &str) -> bool {
     library.is_empty()
         || library.chars().any(|each| each.is_control() || each == char::REPLACEMENT_CHARACTER)

@@ -23,7 +23,7 @@ impl Interpreter {
     }
 }
 
-/// Whether the interpreter exports a symbol of its API (`Py...`, `_Py...`). `None` if no table has the version and
+/// Returns whether the interpreter exports a symbol of its API (`Py...`, `_Py...`). `None` if no table has the version and
 /// the adjacent versions differ.
 pub(crate) fn of_interpreter(python: Interpreter, symbol: &str) -> Option<bool> {
     let (name, build) = match python {

@@ -79,7 +79,7 @@ fn span<'a>(row: &'a str, column: &str, base: &'a str) -> Option<(&'a str, Optio
     (since != "-").then_some((since, until))
 }
 
-/// Whether `version` is older than `base` with the same prefix.
+/// Returns whether `version` is older than `base` with the same prefix.
 fn is_older(version: &str, base: &str) -> bool {
     let split = |text| str::rsplit_once(text, '_');
     let (Some((prefix, numbers)), Some((base_prefix, base_numbers))) =

@@ -78,7 +78,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether it is a folder. Wheels need no folders, but some contain them.
+    /// Returns whether it is a folder. Wheels need no folders, but some contain them.
     pub fn is_folder(&self) -> bool {
         self.name.ends_with('/')
     }

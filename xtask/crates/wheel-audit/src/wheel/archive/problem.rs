@@ -105,12 +105,12 @@ impl Problems {
 }
 
 impl ArchiveProblem {
-    /// Whether only the index rejects it, without harm for users.
+    /// Returns whether only the index rejects it, without harm for users.
     pub(crate) fn is_note(&self) -> bool {
         matches!(self, Self::DataDescriptors { .. })
     }
 
-    /// Whether reading the members would cost more than the archive's size suggests.
+    /// Returns whether reading the members would cost more than the archive's size suggests.
     pub fn forbids_reading(&self) -> bool {
         matches!(self, Self::Bomb { .. } | Self::Overlap { .. } | Self::LongName { .. })
     }
@@ -142,7 +142,7 @@ pub(super) fn unsafe_name(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether it is a control or direction character, which can make a name look like another.
+/// Returns whether it is a control or direction character, which can make a name look like another.
 fn is_invisible(each: char) -> bool {
     each.is_control()
         || matches!(each, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
@@ -193,7 +193,7 @@ fn difference(left: &str, right: &str) -> &'static str {
     }
 }
 
-/// Whether it is a decompression bomb, by the limits of the Python index.
+/// Returns whether it is a decompression bomb, by the limits of the Python index.
 pub(super) fn bomb(packed: u64, unpacked: u64) -> Option<ArchiveProblem> {
     let is_bomb = unpacked > 64 << 20 && unpacked / 50 > packed;
     is_bomb.then_some(ArchiveProblem::Bomb { packed, unpacked })

@@ -159,7 +159,7 @@ pub(super) fn causes(report: &RunReport) -> Vec<(&Failure, Vec<&JobReport>)> {
     causes
 }
 
-/// Whether two jobs failed for the same reason; the interpreter may be in the paths of the output.
+/// Returns whether two jobs failed for the same reason; the interpreter may be in the paths of the output.
 fn is_same(one: &Failure, other: &Failure) -> bool {
     let error = |failure: &Failure| {
         let found = headline(&failure.tail)?;

@@ -51,7 +51,7 @@ fn refused(what: String, hint: String) -> anyhow::Error {
     UserError::new(what).hint(hint).into()
 }
 
-/// Whether the kernel has `binfmt_misc`, built in or as a loadable module.
+/// Returns whether the kernel has `binfmt_misc`, built in or as a loadable module.
 fn has_kernel_support(machine: &Machine) -> bool {
     let read = |path: &str| fs_err::read_to_string(machine.at(path)).unwrap_or_default();
     if machine.has(MOUNT) || read("/proc/filesystems").contains("binfmt_misc") {

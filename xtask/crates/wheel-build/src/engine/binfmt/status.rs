@@ -1,4 +1,4 @@
-//! Which emulators are registered, who registered them, and whether they work.
+//! Finds the registered emulators, who registered them, and whether they work.
 
 use serde::Serialize;
 
@@ -23,9 +23,9 @@ pub(crate) struct Status {
     schema_version: u32,
     /// The machine's architecture, as container platforms name it.
     pub machine: &'static str,
-    /// Whether the kernel's list of emulators is mounted.
+    /// True if the kernel's list of emulators is mounted.
     pub mounted: bool,
-    /// Whether emulation is enabled.
+    /// True if emulation is enabled.
     pub enabled: bool,
     /// One row for each requested architecture.
     pub architectures: Vec<Row>,
@@ -51,18 +51,18 @@ pub(crate) struct Row {
 pub(crate) struct Emulator {
     /// The registration's name.
     pub name: String,
-    /// Who registered it.
+    /// Its owner.
     pub by: String,
     /// Its program.
     pub interpreter: String,
-    /// Whether it is enabled.
+    /// True if it is enabled.
     pub enabled: bool,
-    /// Whether containers see it (flag `F`).
+    /// True if containers see it (flag `F`).
     pub in_containers: bool,
 }
 
 impl Emulator {
-    /// Whether `cargo xtask binfmt` registered it.
+    /// Returns whether `cargo xtask binfmt` registered it.
     pub(crate) fn is_own(&self) -> bool {
         self.name.starts_with(OWN)
     }
@@ -106,7 +106,7 @@ impl State {
         }
     }
 
-    /// Whether containers of the architecture run.
+    /// Returns whether containers of the architecture run.
     pub(crate) fn is_good(self) -> bool {
         matches!(self, Self::Native | Self::Emulated)
     }
@@ -170,7 +170,7 @@ fn emulator(machine: &Machine, handler: &Handler) -> Emulator {
     }
 }
 
-/// Who registered the emulator, determined by its name, by the package of its program, or by the absence of the
+/// Owner of the emulator, determined by its name, by the package of its program, or by the absence of the
 /// program in this machine's file system.
 fn owner(machine: &Machine, handler: &Handler) -> String {
     if handler.name.starts_with(OWN) {

@@ -52,7 +52,7 @@ impl Arch {
         ARCHES.iter().map(|arch| arch.name)
     }
 
-    /// Whether a machine of the architecture `host` runs its programs natively. The name does not show whether an
+    /// Returns whether a machine of the architecture `host` runs its programs natively. The name does not show whether an
     /// arm64 also runs arm.
     pub(crate) fn is_native(&self, host: &str) -> bool {
         self.name == host || (host == "amd64" && self.name == "386")
@@ -67,7 +67,7 @@ impl Arch {
 /// The state of emulation on a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Binfmt {
-    /// Whether the kernel's list is mounted and readable.
+    /// True if the kernel's list is mounted and readable.
     pub mounted: bool,
     /// The active emulator for each architecture.
     pub handlers: BTreeMap<&'static str, Handler>,
@@ -76,7 +76,7 @@ pub(crate) struct Binfmt {
 }
 
 impl Binfmt {
-    /// Whether containers can run programs of `arch`.
+    /// Returns whether containers can run programs of `arch`.
     pub(crate) fn runs(&self, arch: &str) -> bool {
         self.handlers.get(arch).is_some_and(Handler::works)
     }
@@ -89,15 +89,15 @@ pub(crate) struct Handler {
     pub name: String,
     /// Its path.
     pub interpreter: String,
-    /// Whether it is enabled.
+    /// True if it is enabled.
     pub enabled: bool,
-    /// Whether the kernel keeps it open (flag `F`). Otherwise it is missing inside containers.
+    /// True if the kernel keeps it open (flag `F`). Otherwise it is missing inside containers.
     pub fixed: bool,
     elf: Elf,
 }
 
 impl Handler {
-    /// Whether containers can use it.
+    /// Returns whether containers can use it.
     pub(crate) fn works(&self) -> bool {
         self.enabled && self.fixed
     }

@@ -48,7 +48,7 @@ pub(crate) struct Client {
     pub version: String,
     /// The current context, which selects the engine if `DOCKER_HOST` is not set.
     pub context: String,
-    /// Whether it is podman, which has no buildx.
+    /// True if it is podman, which has no buildx.
     pub podman: bool,
 }
 
@@ -72,13 +72,13 @@ pub(crate) struct Server {
     pub version: String,
     /// Its data folder, if known.
     pub data: Option<String>,
-    /// Whether it stores images in containerd, which allows several platforms under one name.
+    /// True if it stores images in containerd, which allows several platforms under one name.
     /// `None` if unknown.
     pub containerd_store: Option<bool>,
 }
 
 impl Server {
-    /// Whether it is new enough. An unreadable version counts as new.
+    /// Returns whether it is new enough. An unreadable version counts as new.
     pub(crate) fn is_new_enough(&self) -> bool {
         Version::parse(&self.version).is_none_or(|version| version >= OLDEST_ENGINE)
     }

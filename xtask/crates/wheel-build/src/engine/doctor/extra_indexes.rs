@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::exec::{Captured, EnvValue};
 
-    /// What pip prints about an index.
+    /// pip's lines about an index.
     fn answer(line: &str) -> Captured {
         Captured {
             stdout: line.to_owned(),

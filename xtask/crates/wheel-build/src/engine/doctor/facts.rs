@@ -63,21 +63,21 @@ pub(crate) struct Facts {
     pub os: OsRelease,
     /// The architecture's name in container platforms.
     pub arch: &'static str,
-    /// What this user is allowed to do.
+    /// Permissions of this user.
     pub access: Access,
-    /// Whether systemd runs the machine.
+    /// True if systemd runs the machine.
     pub systemd: bool,
     /// The client `docker`.
     pub client: Option<Client>,
-    /// Whether `DOCKER_HOST` names an engine.
+    /// True if `DOCKER_HOST` names an engine.
     pub docker_host: bool,
     /// The state of the engine.
     pub engine: EngineState,
-    /// Whether `/etc/docker/daemon.json` exists.
+    /// True if `/etc/docker/daemon.json` exists.
     pub daemon_json: bool,
-    /// Whether the engine's data folder has images in the classic store.
+    /// True if the engine's data folder has images in the classic store.
     pub classic_store: bool,
-    /// Whether the engine's bridge changes its hardware address when containers start or stop.
+    /// True if the engine's bridge changes its hardware address when containers start or stop.
     ///
     /// Linux uses the lowest address of a bridge's ports, unless the bridge has its own address
     /// (`NET_ADDR_SET`, 3, in `addr_assign_type`). The engine sets one for a bridge that it creates, and leaves an
@@ -88,13 +88,13 @@ pub(crate) struct Facts {
     pub buildx: Buildx,
     /// The builder in use.
     pub builder: Option<Builder>,
-    /// Whether the engine's packages come from its vendor and not from the distribution.
+    /// True if the engine's packages come from its vendor and not from the distribution.
     pub upstream_packages: bool,
     /// Emulation.
     pub binfmt: Binfmt,
     /// The programs that exist, with their paths.
     pub programs: BTreeMap<&'static str, Utf8PathBuf>,
-    /// Whether [`UBUNTU_KEYRING`] exists.
+    /// True if [`UBUNTU_KEYRING`] exists.
     pub ubuntu_keyring: bool,
     /// Apt, if it exists.
     pub apt: Option<Apt>,
@@ -119,7 +119,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Whether `bootstrap` requires Ubuntu's keys and they are missing.
+    /// Returns whether `bootstrap` requires Ubuntu's keys and they are missing.
     pub(crate) fn lacks_keyring(&self, bootstrap: &Bootstrap) -> bool {
         let wanted = bootstrap.keyring.as_ref().is_some_and(|path| path == UBUNTU_KEYRING);
         wanted && !self.ubuntu_keyring
@@ -181,17 +181,17 @@ impl Facts {
         }
     }
 
-    /// Whether `program`, one of [`PROGRAMS`], exists.
+    /// Returns whether `program`, one of [`PROGRAMS`], exists.
     pub(crate) fn has(&self, program: &str) -> bool {
         self.programs.contains_key(program)
     }
 
-    /// Whether containers of `arch` run here, natively or emulated.
+    /// Returns whether containers of `arch` run here, natively or emulated.
     pub(crate) fn runs(&self, arch: &str) -> bool {
         self.is_native(arch) || self.binfmt.runs(arch)
     }
 
-    /// Whether this machine runs programs of `arch` natively.
+    /// Returns whether this machine runs programs of `arch` natively.
     pub(crate) fn is_native(&self, arch: &str) -> bool {
         arch == self.arch || Arch::find(arch).is_some_and(|arch| arch.is_native(self.arch))
     }

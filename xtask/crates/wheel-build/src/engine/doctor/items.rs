@@ -194,7 +194,7 @@ fn builder(facts: &Facts) -> Item {
     }
 }
 
-/// Whether containers of `arch` run here.
+/// Returns whether containers of `arch` run here.
 pub(super) fn emulator(facts: &Facts, arch: &str) -> Item {
     let name = format!("emulator {arch}");
     if facts.is_native(arch) {

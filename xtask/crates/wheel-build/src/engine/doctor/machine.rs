@@ -20,7 +20,7 @@ pub(crate) struct Machine {
     pub root: Utf8PathBuf,
     /// The environment.
     pub vars: BTreeMap<String, String>,
-    /// Whether the user is root.
+    /// True if the user is root.
     pub is_root: bool,
     /// The architecture of this program, as the standard library names it.
     pub arch: &'static str,
@@ -125,7 +125,7 @@ impl Machine {
         }
     }
 
-    /// Whether commands can install packages here and configure the kernel.
+    /// Returns whether commands can install packages here and configure the kernel.
     pub(crate) fn is_linux(&self) -> bool {
         self.system == "linux"
     }
@@ -135,7 +135,7 @@ impl Machine {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// Whether `path` exists.
+    /// Returns whether `path` exists.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.at(path).exists()
     }
@@ -172,7 +172,7 @@ impl Machine {
         }
     }
 
-    /// Whether systemd runs this machine, and is not merely installed.
+    /// Returns whether systemd runs this machine, and is not merely installed.
     pub(crate) fn systemd(&self) -> bool {
         self.has("/run/systemd/system")
     }
@@ -234,7 +234,7 @@ impl Machine {
         host::HostSettings::collect(self, "").settings
     }
 
-    /// Whether dpkg has a package of this name installed.
+    /// Returns whether dpkg has a package of this name installed.
     pub(crate) fn has_package(&self, name: &str) -> bool {
         self.has(&format!("/var/lib/dpkg/info/{name}.list"))
     }

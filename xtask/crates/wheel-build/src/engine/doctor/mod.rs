@@ -1,4 +1,4 @@
-//! What this machine has and lacks for building wheels, with a hint for each lack.
+//! Lists the parts that this machine has and lacks for building wheels, with a hint for each missing one.
 //!
 //! Invariant: an examination changes nothing; only [`super::setup`] changes a machine.
 
@@ -28,7 +28,7 @@ const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Diagnosis {
     schema_version: u32,
-    /// Whether `cargo xtask wheels` can run.
+    /// True if `cargo xtask wheels` can run.
     pub ready: bool,
     /// One item for each part of the machine.
     pub items: Vec<Item>,
@@ -44,7 +44,7 @@ pub(crate) struct Item {
     pub name: String,
     /// Its state.
     pub state: State,
-    /// Whether it is required to build any wheel.
+    /// True if it is required to build any wheel.
     pub required: bool,
     /// A short description.
     pub detail: String,

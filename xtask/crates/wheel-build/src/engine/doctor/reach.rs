@@ -1,4 +1,4 @@
-//! Whether a remote service answers.
+//! Tests if a remote service answers.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::exec::{Captured, ExecError};
 /// Maximum duration of one query.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
-/// Whether a remote service answers.
+/// Reachability of a remote service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// It answers.

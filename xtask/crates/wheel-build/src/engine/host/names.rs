@@ -54,7 +54,7 @@ pub(super) const INHERITED: [&str; 46] = [
     "CARGO_REGISTRIES_*_TOKEN",
 ];
 
-/// Whether the environment variable `name` is inherited.
+/// Returns whether the environment variable `name` is inherited.
 pub(super) fn inherited(name: &str) -> bool {
     // Only these names are valid in a shell, and trust.sh exports them.
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

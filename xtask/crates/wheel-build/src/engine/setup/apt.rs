@@ -160,7 +160,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// Whether the change is a new package, or an update within the machine's own release. A new package may
+    /// Returns whether the change is a new package, or an update within the machine's own release. A new package may
     /// require the exact version of an installed one.
     fn is_harmless(&self, own_version: &str) -> bool {
         let own = |origin: &String| {

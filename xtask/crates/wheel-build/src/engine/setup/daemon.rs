@@ -36,7 +36,7 @@ const CAUSES: [(&str, &str); 6] = [
     ),
 ];
 
-/// Whether the engine answers `question`.
+/// Returns whether the engine answers `question`.
 pub(super) fn answers(exec: &Exec, question: &Step) -> Result<bool, ExecError> {
     match exec.capture(&question.clone().timeout(QUERY_LIMIT)) {
         Ok(answer) => Ok(answer.success),
@@ -77,7 +77,7 @@ pub(super) fn wait(
     }
 }
 
-/// Whether the log ends with a fatal message. If another daemon is just starting, it will
+/// Returns whether the log ends with a fatal message. If another daemon is just starting, it will
 /// answer.
 fn has_died(log: &str) -> bool {
     log.lines().any(|line| {

@@ -34,7 +34,7 @@ pub(crate) struct SetupOptions {
     pub bootstraps: Vec<Bootstrap>,
     /// Architectures, by their container platform names, whose programs must run.
     pub emulators: BTreeSet<String>,
-    /// Whether to add the borrowed release to `/etc/apt`, so that later updates include its packages.
+    /// Add the borrowed release to `/etc/apt`, so that later updates include its packages.
     pub permanent: bool,
     /// pip for the machine's own Python.
     pub pip: bool,
@@ -93,7 +93,7 @@ enum Kind {
 }
 
 impl SetupPlan {
-    /// Whether there is nothing to do.
+    /// Returns whether there is nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
         self.actions.is_empty()
     }

@@ -148,7 +148,7 @@ impl SetupPlan {
     }
 }
 
-/// Which of client, engine and buildx are missing.
+/// The missing ones of client, engine and buildx.
 #[derive(Debug, Default)]
 struct MissingParts {
     packages: BTreeSet<&'static str>,
@@ -229,12 +229,12 @@ fn foreign(facts: &Facts, options: &SetupOptions) -> anyhow::Result<Vec<&'static
     lacking.map(find).collect()
 }
 
-/// Whether a package belongs to the engine.
+/// Returns whether a package belongs to the engine.
 fn is_engine(package: &str) -> bool {
     package.starts_with("docker")
 }
 
-/// Whether a package comes from the borrowed release, if there is one.
+/// Returns whether a package comes from the borrowed release, if there is one.
 fn is_borrowed(package: &str) -> bool {
     is_engine(package) || package == KEYRING
 }
@@ -290,7 +290,7 @@ fn installation(
     Ok([update, forecast].into_iter().chain(config).chain([install]).collect())
 }
 
-/// Whether this is a Debian that is too old even for a borrowed engine (it needs glibc 2.34).
+/// Returns whether this is a Debian that is too old even for a borrowed engine (it needs glibc 2.34).
 fn is_too_old(facts: &Facts) -> bool {
     facts.os.id == "debian" && facts.os.version.parse::<u32>().is_ok_and(|version| version < 12)
 }
@@ -390,7 +390,7 @@ fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
     action
 }
 
-/// Whether to set a fixed address for the engine's bridge: the bridge has none now, or the engine starts without
+/// Returns true if the engine's bridge needs a fixed address: the bridge has none now, or the engine starts without
 /// udev and may create a bridge without one. The required program is only installed if the address is the only
 /// problem, or together with the engine; a mere start needs no network.
 fn needs_bridge_address(facts: &Facts, engine: &MissingParts) -> bool {

@@ -202,7 +202,7 @@ fn options(depth: u32) -> BoxedStrategy<Value> {
     all.boxed()
 }
 
-/// Whether one of the keys that belong to an option is in `wheels.toml`.
+/// Returns whether one of the keys that belong to an option is in `wheels.toml`.
 fn is_translated(name: &str, new: &Translation) -> bool {
     row(name).is_some_and(|row| {
         row.to.iter().any(|key| match key.as_str() {
@@ -213,7 +213,7 @@ fn is_translated(name: &str, new: &Translation) -> bool {
     })
 }
 
-/// Whether a value has no content.
+/// Returns whether a value has no content.
 fn is_blank(value: &Value) -> bool {
     match value {
         Value::String(text) => text.split_whitespace().next().is_none(),

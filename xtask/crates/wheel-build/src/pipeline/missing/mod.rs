@@ -1,4 +1,4 @@
-//! What a failed build lacks (a header, a library, a module of pkg-config, a program, Rust), and the key of
+//! Finds the missing part of a failed build (a header, a library, a module of pkg-config, a program, Rust), and the key of
 //! `wheels.toml` that provides it.
 //!
 //! The output of a package only selects rows of the table for a hint. The hint never repeats its text.

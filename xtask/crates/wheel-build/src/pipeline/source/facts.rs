@@ -14,7 +14,7 @@ pub(super) struct Tree {
     pub entries: Vec<Entry>,
     /// Marks of folders, from their contents.
     pub marks: BTreeMap<PathBuf, Mark>,
-    /// Whether the package is in an unpacked source archive, to which generated files belong.
+    /// True if the package is in an unpacked source archive, to which generated files belong.
     pub is_archive: bool,
     /// Patterns of `include` that match no file.
     pub unmatched: Vec<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Repository {
     pub prefix: PathBuf,
     /// The current commit; `None` before the first one.
     pub head: Option<String>,
-    /// Whether it is a submodule at another commit than the one its parent records.
+    /// True if it is a submodule at another commit than the one its parent records.
     pub is_moved: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Entry {
     pub status: Status,
     /// Its object in the current commit.
     pub head: Option<Object>,
-    /// Whether a sparse checkout excludes it.
+    /// True if a sparse checkout excludes it.
     pub is_sparse: bool,
 }
 

@@ -96,7 +96,7 @@ fn repository(
     submodules.into_iter().try_for_each(|submodule| self::repository(exec, disk, submodule, tree))
 }
 
-/// Whether git accepts `path`, the `.git` of a folder. For an empty folder of that name, git uses the repository
+/// Returns whether git accepts `path`, the `.git` of a folder. For an empty folder of that name, git uses the repository
 /// above.
 fn is_repository(path: &Path) -> io::Result<bool> {
     Ok(exists(path)? && (!path.is_dir() || exists(&path.join("HEAD"))?))
@@ -122,7 +122,7 @@ pub(super) fn ignored(
     Ok(found)
 }
 
-/// Whether git ignores the folder itself.
+/// Returns whether git ignores the folder itself.
 ///
 /// # Errors
 /// If git fails.
@@ -136,7 +136,7 @@ pub(super) fn ignores(exec: &Exec, folder: &Utf8Path) -> io::Result<bool> {
 struct Listed {
     object: Option<Object>,
     is_sparse: bool,
-    /// Whether git skips the comparison with the file (`git update-index --assume-unchanged`): it may have changed.
+    /// True if git skips the comparison with the file (`git update-index --assume-unchanged`): it may have changed.
     is_unseen: bool,
 }
 

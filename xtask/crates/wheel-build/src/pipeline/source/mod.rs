@@ -211,7 +211,7 @@ fn folder(root: &Utf8Path, source: &LocalSource) -> io::Result<Utf8PathBuf> {
     Ok(tree)
 }
 
-/// Whether a folder is in a git repository.
+/// Returns whether a folder is in a git repository.
 fn has_git(folder: &Utf8Path) -> io::Result<bool> {
     // An unreadable `.git` is an error: without git, ignored files would be packed.
     let mut found = false;

@@ -83,7 +83,7 @@ impl ToolFiles {
         Ok(Self { prefix: prefix.into(), files: paths(files), output: paths(output) })
     }
 
-    /// Whether a file of the packed folder is the tool's.
+    /// Returns whether a file of the packed folder is the tool's.
     pub(super) fn has(&self, path: &Path, status: Status) -> bool {
         let path = self.prefix.join(path);
         let is_tracked = matches!(status, Status::Tracked | Status::Changed);
@@ -92,7 +92,7 @@ impl ToolFiles {
     }
 }
 
-/// Whether a cargo manifest has only the tool's crates as members.
+/// Returns whether a cargo manifest has only the tool's crates as members.
 fn is_workspace(manifest: &toml::Table) -> bool {
     let members = manifest.get("workspace").and_then(|workspace| workspace.get("members"));
     let members = members.and_then(toml::Value::as_array);
@@ -102,13 +102,13 @@ fn is_workspace(manifest: &toml::Table) -> bool {
     !manifest.contains_key("package") && members.is_some_and(|members| members.iter().all(is_own))
 }
 
-/// Whether a cargo configuration contains only the alias of the tool.
+/// Returns whether a cargo configuration contains only the alias of the tool.
 fn is_alias(config: &toml::Table) -> bool {
     let alias = config.get("alias").and_then(toml::Value::as_table);
     config.len() == 1 && alias.is_some_and(|alias| alias.len() == 1 && alias.contains_key("xtask"))
 }
 
-/// Whether `text` is a manifest of finished wheels.
+/// Returns whether `text` is a manifest of finished wheels.
 fn is_manifest(text: &str) -> bool {
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let files = value.get("files").and_then(serde_json::Value::as_array);

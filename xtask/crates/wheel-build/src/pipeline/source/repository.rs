@@ -44,7 +44,7 @@ type Entry = (String, String);
 struct Change {
     path: String,
     head: Option<Entry>,
-    /// Whether it is in the index.
+    /// True if it is in the index.
     index: bool,
 }
 

@@ -72,7 +72,7 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    /// Whether the file is packed.
+    /// Returns whether the file is packed.
     pub(crate) fn is_in(self) -> bool {
         self <= Self::Included
     }
@@ -175,7 +175,7 @@ fn unknown_submodules(tree: &Tree, source: &LocalSource) -> Vec<(&'static str, S
     unknown.map(|pattern| ("submodules", pattern.0.as_str().to_owned())).collect()
 }
 
-/// Whether one of the `patterns` matches `path` or a parent folder of it.
+/// Returns whether one of the `patterns` matches `path` or a parent folder of it.
 pub(super) fn matches(patterns: &[PathPattern], path: &Path) -> bool {
     if patterns.is_empty() {
         return false;
@@ -280,12 +280,12 @@ fn tracked(entry: &Entry) -> (Reason, Option<PathBuf>) {
     (if is_changed { Reason::Changed } else { Reason::Tracked }, None)
 }
 
-/// Whether the commit has a link there.
+/// Returns whether the commit has a link there.
 fn is_link(entry: &Entry) -> bool {
     entry.head.as_ref().is_some_and(|object| object.mode == LINK)
 }
 
-/// Whether a compiler or interpreter writes files of this name, e.g. `libz.so.1`.
+/// Returns whether a compiler or interpreter writes files of this name, e.g. `libz.so.1`.
 fn is_compiled(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_versioned =
@@ -314,7 +314,7 @@ fn setuptools_folder(path: &Path, starts: &[&str]) -> Option<PathBuf> {
     path.ancestors().skip(1).find(is_output).map(Path::to_owned)
 }
 
-/// Whether the link `path` to `target` leaves the tree, by the rules of the container's `unpack.py`.
+/// Returns whether the link `path` to `target` leaves the tree, by the rules of the container's `unpack.py`.
 fn leaves_folder(path: &Path, target: &Path) -> bool {
     let mut depth = path.components().count().saturating_sub(1);
     for part in target.components() {

@@ -49,7 +49,7 @@ pub(crate) struct Summary {
     pub files: usize,
     /// Their size in bytes.
     pub bytes: u64,
-    /// Whether git lists the files.
+    /// True if git lists the files.
     pub git: bool,
     /// The current commit.
     pub commit: Option<String>,
@@ -66,7 +66,7 @@ pub(crate) struct Summary {
 /// A note about excluded or unusual files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Note {
-    /// Whether the wheel may lack something because of it.
+    /// True if the wheel may lack something because of it.
     pub is_warning: bool,
     /// Text of the note.
     pub text: String,
@@ -154,7 +154,7 @@ fn named(paths: &[String]) -> String {
     names.join(", ")
 }
 
-/// Whether a file is an extension module for a specific interpreter or the stable ABI.
+/// Returns whether a file is an extension module for a specific interpreter or the stable ABI.
 fn is_module(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with(".abi3.so") || (name.contains(".cpython-") && name.ends_with(".so"))

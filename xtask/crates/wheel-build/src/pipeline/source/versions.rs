@@ -55,7 +55,7 @@ pub(in crate::pipeline) fn normal_name(requirement: &str) -> String {
     parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
-/// What the version of the package in `folder` may depend on.
+/// Facts that the version of the package in `folder` may depend on.
 pub(super) fn needs(folder: &Utf8Path) -> Needs {
     let texts = ["pyproject.toml", "setup.cfg", "setup.py"].map(|name| settings_of(folder, name));
     let has = |words: &[&str]| texts.iter().any(|text| words.iter().any(|it| text.contains(it)));

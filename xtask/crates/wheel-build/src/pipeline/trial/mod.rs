@@ -60,7 +60,7 @@ pub(crate) struct Trial {
     pub predicted: &'static str,
     /// Reason for the prediction.
     pub reason: String,
-    /// Whether the result agrees.
+    /// Comparison of the result with the prediction.
     pub agreement: Agreement,
     /// The result in the same words; `None` if nothing was tried.
     pub result: Option<&'static str>,

@@ -9,7 +9,7 @@ use wheel_audit::audit::{Cell, State};
 #[derive(Debug, Deserialize)]
 pub(super) struct SystemReport {
     pub(super) schema_version: u32,
-    /// Whether code of the wheels ran as an unprivileged user.
+    /// True if code of the wheels ran as an unprivileged user.
     pub(super) unprivileged: bool,
     /// By name of the wheel's folder.
     pub(super) wheels: BTreeMap<String, Observed>,
@@ -17,7 +17,7 @@ pub(super) struct SystemReport {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Observed {
-    /// Whether an installer accepts its platform tags; `None` if the installer failed.
+    /// True if an installer accepts its platform tags; `None` if the installer failed.
     pub installs: Option<bool>,
     /// Output of the installer.
     pub installer: String,
@@ -35,7 +35,7 @@ pub(crate) struct LoadedFile {
     pub path: String,
     /// `import NAME`, `dlopen`, `list` (of a program) or `loaded by another file`.
     pub how: String,
-    /// Whether the loader accepted it; `None` if that depends on the package's own code.
+    /// True if the loader accepted it; `None` if that depends on the package's own code.
     pub ok: Option<bool>,
     /// Message of the loader.
     pub words: String,
@@ -44,7 +44,7 @@ pub(crate) struct LoadedFile {
     pub supplied: Vec<String>,
 }
 
-/// Whether the result agrees with the prediction.
+/// Comparison of the result with the prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Agreement {
@@ -69,7 +69,7 @@ impl LoadedFile {
         before.rsplit(' ').next()
     }
 
-    /// Whether the processor lacks instructions of the file (glibc's `sysdeps/x86/dl-prop.h`, the kernel).
+    /// Returns whether the processor lacks instructions of the file (glibc's `sysdeps/x86/dl-prop.h`, the kernel).
     fn needs_newer_processor(&self) -> bool {
         ["CPU ISA level is lower than required", "(SIGILL)"]
             .iter()
@@ -90,7 +90,7 @@ impl Observed {
         self
     }
 
-    /// Whether all files load; `None` if the test cannot decide.
+    /// Returns whether all files load; `None` if the test cannot decide.
     pub(crate) fn loads(&self) -> Option<bool> {
         if self.files.iter().any(|file| file.ok == Some(false)) {
             return Some(false);
@@ -143,7 +143,7 @@ impl Observed {
         }
     }
 
-    /// Whether only the processor prevents files from loading.
+    /// Returns whether only the processor prevents files from loading.
     fn fails_only_on_processor(&self) -> bool {
         self.files.iter().all(|file| file.ok != Some(false) || file.needs_newer_processor())
     }

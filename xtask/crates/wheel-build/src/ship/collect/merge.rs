@@ -85,7 +85,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Whether the merge changes the folder.
+    /// Returns whether the merge changes the folder.
     pub(super) fn changes(&self) -> bool {
         self.wheels.values().any(|wheel| wheel.state != State::Same)
     }
@@ -237,7 +237,7 @@ pub(super) fn placed(entry: &Entry) -> Result<(&str, &str), String> {
     Ok((folder, name))
 }
 
-/// Whether `name` is the name of a wheel's document.
+/// Returns whether `name` is the name of a wheel's document.
 fn is_document(name: &str) -> bool {
     documented(name).is_some_and(|wheel| WheelName::parse(wheel).is_ok())
 }

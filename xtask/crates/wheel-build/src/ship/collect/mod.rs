@@ -77,11 +77,11 @@ pub(crate) struct Collected {
     pub floor: String,
     /// Interpreters that it was built for.
     pub interpreters: Vec<String>,
-    /// Whether the smoke test of every build passed.
+    /// Result of the smoke tests of all builds.
     pub smoke: Smoke,
-    /// Whether the package tests of every build passed, if the package has any.
+    /// Result of the package tests of all builds, if the package has any.
     pub tests: Tests,
-    /// Whether these results are claims of the other machine, which are not repeated here.
+    /// True if these results are claims of the other machine, which are not repeated here.
     pub claimed: bool,
     /// The folder that it comes from.
     pub from: Utf8PathBuf,
@@ -111,12 +111,12 @@ pub(crate) struct Skipped {
 }
 
 impl Collection {
-    /// Whether a required wheel is missing.
+    /// Returns whether a required wheel is missing.
     pub(crate) fn lacks_required(&self) -> bool {
         self.missing.iter().any(|missing| missing.required)
     }
 
-    /// Whether the collection was merged into `dist/`.
+    /// Returns whether the collection was merged into `dist/`.
     pub(crate) fn accepted(&self) -> bool {
         self.problems.is_empty() && self.conflicts.is_empty()
     }

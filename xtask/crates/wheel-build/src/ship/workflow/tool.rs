@@ -17,9 +17,9 @@ const WHEELS_LOCK: &str = "wheels.lock";
 pub(crate) struct Tool {
     /// Patterns of the files that determine the program.
     files: Vec<String>,
-    /// Whether the repository has a lock file for the tool.
+    /// True if the repository has a lock file for the tool.
     is_locked: bool,
-    /// Whether it has a lock file for its wheels.
+    /// True if it has a lock file for its wheels.
     has_lock: bool,
 }
 

@@ -147,13 +147,13 @@ impl Differences<'_> {
     }
 }
 
-/// Whether it is a bundled library. The build system decides which libraries are bundled, and ELF006 covers
+/// Returns whether it is a bundled library. The build system decides which libraries are bundled, and ELF006 covers
 /// missing ones.
 fn is_grafted(path: &str) -> bool {
     path.split_once('/').is_some_and(|(top, _)| top.strip_suffix(".libs").is_some())
 }
 
-/// Whether the file counts in the comparison. In `.dist-info`, which differs between tools, only licences do.
+/// Returns whether the file counts in the comparison. In `.dist-info`, which differs between tools, only licences do.
 fn is_content(path: &str) -> bool {
     path.strip_prefix(".dist-info/").is_none_or(|rest| rest.starts_with("licenses/"))
 }
