@@ -35,7 +35,7 @@ impl Registry {
             .unwrap();
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(20), "the registry did not start");
+            assert!(start.elapsed() < Duration::from_secs(60), "the registry did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
         Self { child, port, _dir: dir }

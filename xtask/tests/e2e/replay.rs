@@ -37,7 +37,7 @@ impl Index {
         let index = Self { child, port, _dir: dir };
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(30), "the index did not start");
+            assert!(start.elapsed() < Duration::from_secs(60), "the index did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
         index

@@ -435,7 +435,7 @@ fn wait_for_file(path: &camino::Utf8Path) -> String {
     loop {
         match fs_err::read_to_string(path) {
             Ok(text) if text.ends_with('\n') => return text,
-            _ if start.elapsed() > Duration::from_secs(20) => panic!("{path} did not appear"),
+            _ if start.elapsed() > Duration::from_secs(60) => panic!("{path} did not appear"),
             _ => std::thread::sleep(Duration::from_millis(20)),
         }
     }

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::BufRead as _;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -109,7 +110,9 @@ fn a_killed_engine_does_not_remove_existing_wheels() {
 #[test]
 fn a_second_run_waits_for_the_first_and_uses_its_wheels() {
     let w = Workspace::new();
-    let slow = r#"touch "$FAKE/began"; sleep 1; mkdir -p "$dest"; case $target in
+    // The first run builds until the second one waits.
+    let slow = r#"touch "$FAKE/began"; n=0
+        until [ -e "$FAKE/waits" ] || [ $n -gt 600 ]; do n=$((n + 1)); sleep 0.1; done; mkdir -p "$dest"; case $target in
         smoke) smoke_passed ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#;
     w.on("bake", slow);
     let first = w.command(&WHEELS).stdout(std::process::Stdio::null()).spawn().unwrap();
@@ -119,10 +122,14 @@ fn a_second_run_waits_for_the_first_and_uses_its_wheels() {
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    let ran = w
-        .run(&WHEELS)
-        .code(0)
-        .reports(&[&format!("waiting for another run (process {}", first.id())]);
+    let pipe = std::process::Stdio::piped;
+    let mut second = w.command(&WHEELS).stdout(pipe()).stderr(pipe()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(second.stderr.take().unwrap()).lines();
+    let waiting = format!("waiting for another run (process {}", first.id());
+    assert!(lines.any(|line| line.unwrap().contains(&waiting)));
+    fs_err::write(w.fake.join("waits"), "").unwrap();
+    lines.for_each(drop);
+    let ran = common::Ran::of(second.wait_with_output().unwrap()).code(0);
     assert!(ran.stdout.contains("unchanged"), "{}", ran.stdout);
     assert!(first.wait_with_output().unwrap().status.success());
     assert_eq!(w.bakes("wheel-builder"), 1);

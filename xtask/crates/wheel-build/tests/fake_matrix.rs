@@ -128,16 +128,13 @@ fn an_unchanged_run_inspects_each_image_once() {
     let args = ["wheels", "--all", "--python", "cp311,cp312,cp313,cp314"];
     w.run(&args).code(0);
     let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
-    let started = std::time::Instant::now();
     let ran = w.run(&args).code(0);
-    let took = started.elapsed();
     assert_eq!(ran.stdout.matches("unchanged").count(), 13 * 4, "{}", ran.stdout);
     // An image without a pinned digest may have been rebuilt: the engine is queried once for each.
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
     let (queries, other): (Vec<_>, Vec<_>) =
         log[calls.len()..].lines().partition(|call| call.starts_with("image inspect "));
     assert_eq!((queries.len(), other), (13, vec![]));
-    assert!(took.as_secs_f64() < 1.0, "{took:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Signals that stop xtask, and the signals that its children inherit.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::io::Write as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,8 @@ fn a_signal_ends_an_endless_read() {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_secs(1));
+    // A pipe holds less, so the program reads and waits for more.
+    child.stdin.as_mut().unwrap().write_all(&[0; 1 << 20]).unwrap();
     assert!(child.try_wait().unwrap().is_none(), "it does not wait at all");
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
