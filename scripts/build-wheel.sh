@@ -58,27 +58,41 @@ has_environment() {
     fi
 }
 
+# install_extra ENVIRONMENT BACKEND_JSON: installs the additional requirements of the backend. If they were not fetched,
+# lists them in extra-requires.txt: xtask fetches them and repeats the build.
+install_extra() {
+    extra=$XTASK_WORK/extra-$id.txt
+    "$1/bin/python" "$XTASK_SCRIPTS/build-requires.py" hook "$2" "$package" "$extra" || return
+    [ -s "$extra" ] || return 0
+    # shellcheck source=scripts/build-requirements.sh
+    . "$XTASK_SCRIPTS/build-requirements.sh"
+    if ! install_build_requirements "$1" "$extra" 2>"$XTASK_WORK/error-$id"; then
+        cat "$XTASK_WORK/error-$id"
+        cat "$extra" >>"$XTASK_WORK/extra-requires.txt"
+        echo "the build backend requires more than pyproject.toml lists: $(tr '\n' ' ' <"$extra")"
+    fi
+}
+
 # build_in_environment SETTING...: builds in /opt/build, with the additional requirements of the backend.
 # shellcheck disable=SC2031 # a hook sets the others
 build_in_environment() {
     export VIRTUAL_ENV="/opt/build/$id"
     PATH=$VIRTUAL_ENV/bin:$PATH
-    extra=$XTASK_WORK/extra-$id.txt
-    "$VIRTUAL_ENV/bin/python" "$XTASK_SCRIPTS/build-requires.py" hook /opt/build/backend.json "$package" "$extra" ||
-        return
-    if [ -s "$extra" ]; then
-        # shellcheck source=scripts/build-requirements.sh
-        . "$XTASK_SCRIPTS/build-requirements.sh"
-        if ! install_build_requirements "$VIRTUAL_ENV" "$extra" 2>"$XTASK_WORK/error-$id"; then
-            cat "$XTASK_WORK/error-$id"
-            # xtask fetches them and repeats the build.
-            cat "$extra" >>"$XTASK_WORK/extra-requires.txt"
-            echo "the build backend requires more than pyproject.toml lists: $(tr '\n' ' ' <"$extra")"
-            return
-        fi
-    fi
+    install_extra "$VIRTUAL_ENV" /opt/build/backend.json || return
+    [ ! -s "$XTASK_WORK/extra-requires.txt" ] || return 0
     uv build --wheel --no-config --no-build-isolation --python "$VIRTUAL_ENV/bin/python" \
         --out-dir "$XTASK_WORK/dist-$id" "$@" "$package"
+}
+
+# list_extra: after a failed build, installs the requirements as a frontend does, to list those that were not fetched.
+list_extra() {
+    [ -f /fetched/backend.json ] && [ -z "${XTASK_NETWORK:-}" ] || return
+    env=$XTASK_WORK/backend-$id
+    # shellcheck source=scripts/build-requirements.sh
+    . "$XTASK_SCRIPTS/build-requirements.sh"
+    uv venv --quiet --no-config --no-project --python "$python" "$env" &&
+        install_build_requirements "$env" /fetched/requires.txt &&
+        install_extra "$env" /fetched/backend.json
 }
 
 # install REQUIREMENTS: installs a requirements file with hashes into $env.
@@ -129,6 +143,8 @@ if [ "$build" = build_with_uv ] && has_environment; then
 fi
 "$build" "$@" || {
     status=$?
+    [ "$build" = build_in_environment ] || list_extra || true
+    [ ! -s "$XTASK_WORK/extra-requires.txt" ] || exit 0
     if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$package/setup.py"; then
         printf 'error: the build failed; it may require Rust, which the toolchain lacks\n\nhint: %s\n' "$rust_key" >&2
     fi

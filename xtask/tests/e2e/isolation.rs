@@ -65,3 +65,26 @@ fn package_code_has_no_network_and_affects_no_other_build() {
     let (stdout, stderr) = w.run(&["wheels", "debian:12", "linux/amd64", "--no-smoke"], 0);
     assert!(format!("{stdout}{stderr}").contains("not isolated"), "{stdout}{stderr}");
 }
+
+/// The frontends that create the environment themselves.
+#[test]
+fn each_frontend_receives_the_further_requirements_of_a_backend() {
+    for setting in ["build-frontend = \"build\"", "env = { PIP_CONSTRAINT = \"none.txt\" }"] {
+        let w = Workspace::of_package("path = \".\"", "");
+        let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+        let toml = toml.replace("native = true", "native = false");
+        let toml = toml.replace("[build]\n", &format!("[build]\n{setting}\n"));
+        let write = |name: &str, text: &str| fs_err::write(w.root.join(name), text).unwrap();
+        write("wheels.toml", &toml);
+        write("pyproject.toml", PYPROJECT);
+        write(
+            "backend.py",
+            &BACKEND.replace("    assert \"PIP_INDEX_URL\" not in os.environ\n", ""),
+        );
+        write("module.py", "");
+        w.run(&["wheels", "debian:12", "linux/amd64", "--no-smoke"], 0);
+        let info = w.json("debian12-amd64/build-info.json");
+        let required = info["interpreters"][0]["requirements"]["build"].to_string();
+        assert!(required.contains("iniconfig"), "{setting}: {required}");
+    }
+}
