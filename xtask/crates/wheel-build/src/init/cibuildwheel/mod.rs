@@ -67,11 +67,27 @@ impl Translation {
             new.translate(name, label, value);
         }
         new.select(&options, project);
+        if !new.keys.contains_key("test.command") {
+            new.drop_tests(&options);
+        }
         if new.keys.contains_key("build.env") && new.keys.keys().any(|it| it.starts_with("test.")) {
             let why = "repeat what the tests need in `[test] env`";
             new.remark("environment", &options["environment"].0, why.to_owned());
         }
         Some(new)
+    }
+
+    /// Drops the keys of `[test]`, which have no effect without a command.
+    fn drop_tests(&mut self, options: &Options<'_>) {
+        let is_test = |key: &String| key.starts_with("test.");
+        for (name, (label, _)) in options {
+            let mut keys = row(name).into_iter().flat_map(|row| &row.to);
+            if keys.any(|key| is_test(key) && self.keys.contains_key(key)) {
+                let why = "it has no effect without `test-command`; set `[test] command`, too";
+                self.remark(name, label, why.to_owned());
+            }
+        }
+        self.keys.retain(|key, _| !is_test(key));
     }
 
     /// Adds a remark about the option `name`, which is `label` in `pyproject.toml`.

@@ -137,6 +137,7 @@ fn what_has_no_counterpart_is_listed() {
         ("environment-pass = 'PYPI_TOKEN'", "environment-pass"),
         ("test-requires = '-r tests.txt'", "test-requires"),
         ("test-command = 3", "test-command"),
+        ("test-extras = 'fast'", "test-extras"),
         ("test-sources = [\"'\", 3]", "test-sources"),
         ("config-settings.a = '{project}/a'", "config-settings"),
         ("repair-wheel-command = 'mv {wheel} {dest_dir}'", "repair-wheel-command"),
@@ -150,6 +151,10 @@ fn what_has_no_counterpart_is_listed() {
     }
     let off = translated("repair-wheel-command = ''\ntest-command = ''");
     assert_eq!((off.0.repair.mode, off.1.len()), (config::RepairMode::Off, 0));
+    let untested = translated("test-extras = 'fast'").0;
+    assert!(untested.test.extras.is_empty());
+    let env = translated("environment = { PIP_CONSTRAINT = 'a.txt', DEMO = '1' }").0.build.env;
+    assert_eq!(env.0.keys().collect::<Vec<_>>(), ["DEMO"]);
     let before = translated("before-all = './autogen.sh'").0.build.before.unwrap();
     assert_eq!(before.0, "./autogen.sh");
 }

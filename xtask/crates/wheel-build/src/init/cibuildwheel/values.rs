@@ -221,8 +221,10 @@ fn variables(value: &Value, left: &mut Vec<String>) -> Result<Table, String> {
     let (literal, other): (Table, Table) =
         table(value)?.into_iter().partition(|(_, value)| is_literal(value));
     left.extend(other.keys().map(|name| format!("the value of `{name}` is not literal")));
-    let constraints = literal.keys().filter(|name| name.ends_with("_CONSTRAINT"));
-    left.extend(constraints.map(|name| format!("use `[build] requirements` for `{name}`")));
+    // uv and the fetch step ignore them, and a variable of pip switches off the reuse of environments.
+    let (constraints, literal): (Table, Table) =
+        literal.into_iter().partition(|(name, _)| name.ends_with("_CONSTRAINT"));
+    left.extend(constraints.keys().map(|name| format!("use `[build] requirements` for `{name}`")));
     Ok(literal)
 }
 
