@@ -103,7 +103,10 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let plain = |word: &str| word.to_lowercase().replace('-', "_");
     let distance = |known: &&str| strsim::damerau_levenshtein(&plain(word), &plain(known));
     let near = known.into_iter().min_by_key(distance)?;
-    (distance(&near) <= 1 + word.chars().count() / 3).then_some(near)
+    let (distance, length) = (distance(&near), word.chars().count());
+    // Two edits of three letters leave another word.
+    let is_near = distance <= 1 + length / 3 && distance * 2 <= length.max(near.chars().count());
+    is_near.then_some(near)
 }
 
 /// The likely meaning of `word`, a value or name at `path`, for types whose words serde does not list.

@@ -42,6 +42,12 @@ fn invalid(text: &str) -> Invalid {
 }
 
 #[test]
+fn a_repeated_table_has_a_hint() {
+    let found = invalid(&format!("{GOOD}\n[build]\nnetwork = true\n"));
+    assert!(found.error.hint.is_some());
+}
+
+#[test]
 fn each_error_has_its_place_its_key_and_the_nearest_valid_word() {
     let good = format!(
         "{GOOD}\n[check]\ntag = \"target\"\nisa = {{ amd64 = \"x86-64-v2\" }}\n\
@@ -59,6 +65,7 @@ fn each_error_has_its_place_its_key_and_the_nearest_valid_word() {
         ("severity =", "severty =", 27, 1, "check.override[0].severty", Some("severity")),
         ("tag = \"target\"", "tag = \"taget\"", 16, 7, "check.tag", Some("target")),
         ("\"apt\"", "\"ap\"", 11, 10, "target.debian12.family", Some("apt")),
+        ("\"apt\"", "\"deb\"", 11, 10, "target.debian12.family", None),
         ("\"note\"", "\"notes\"", 27, 12, "check.override[0].severity", Some("note")),
         ("\"cp311\"", "\"cp312\", \"3.11\"", 6, 21, "build.pythons[1]", Some("cp311")),
         ("\"cp311\"", "\"python3.11\"", 6, 12, "build.pythons[0]", Some("cp311")),

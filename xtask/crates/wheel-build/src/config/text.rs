@@ -86,7 +86,9 @@ impl<'a> Text<'a> {
         {
             // The text is not valid TOML, so there are no keys.
             let (place, message) = (place(*file, &span), text.to_owned());
-            let (key, suggestion, hint) = (String::new(), None, None);
+            let above = "the file has this table or key above: add your keys there";
+            let hint = text.starts_with("duplicate key").then(|| above.to_owned());
+            let (key, suggestion) = (String::new(), None);
             return ConfigError::Invalid(Invalid::new(place, key, message, suggestion, hint));
         }
         if let Some(hint) = moved(&path).filter(|_| text.starts_with("unknown field")) {
