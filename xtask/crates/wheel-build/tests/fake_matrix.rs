@@ -158,3 +158,29 @@ fn each_configuration_has_its_own_wheels() {
     w.run(&["wheels", "debian:12", "--config", "wheels-none.toml"]).code(2);
     w.run(&["wheels", "debian:12", "--config", "core.toml"]).code(2);
 }
+
+#[test]
+fn matrix_rejects_an_interpreter_without_a_hint_at_options_of_other_commands() {
+    let w = Workspace::new();
+    fs_err::write(
+        w.root.join("wheels.toml"),
+        "[source]\npath = \".\"\n[build]\npythons = [\"cp39\"]\n[[target]]\nname = \"debian12\"\n\
+         image = \"debian:12\"\nfamily = \"apt\"\nglibc = \"2.36\"\nplatforms = [\"linux/amd64\"]\n",
+    )
+    .unwrap();
+    fs_err::write(
+        w.root.join("pyproject.toml"),
+        "[project]\nname = \"demo\"\nversion = \"1.0\"\nrequires-python = \">=3.11\"\n",
+    )
+    .unwrap();
+    // `run` compares each hint with the options of its command.
+    let matrix = w.run(&["matrix"]).code(2).reports(&["`cp39`", "hint: ", "`pythons`"]);
+    assert!(!matrix.stderr.contains("`--"), "{}", matrix.stderr);
+    w.run(&["plan"]).code(2).reports(&["`cp39`", "`--python`", "`--only`"]);
+    let alpine = "[source]\nsdist = \"demo==1.0\"\nsha256 = \"6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e\"\n\
+        [build]\npythons = [\"pp311\"]\n[[target]]\nname = \"alpine\"\nimage = \"alpine:3.22\"\nfamily = \"apk\"\n\
+        musl = \"1.2\"\nplatforms = [\"linux/amd64\"]\n";
+    fs_err::write(w.root.join("wheels.toml"), alpine).unwrap();
+    w.run(&["matrix"]).code(2).reports(&["`pp311`", "hint: "]);
+    w.run(&["plan"]).code(2).reports(&["`pp311`", "`--skip`"]);
+}

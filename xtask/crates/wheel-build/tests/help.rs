@@ -1,6 +1,8 @@
 //! The command line: wrong options, completions and man pages. `docs/commands.md` shows the help texts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 fn help(args: &[&str]) -> String {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build"))
         .args(args)
@@ -96,4 +98,37 @@ fn completions_and_man_pages_have_every_command() {
     for page in ["cargo-xtask.1", "cargo-xtask-wheels.1", "cargo-xtask-binfmt-install.1"] {
         assert!(pages.contains(page), "{pages:?}");
     }
+}
+
+/// The source of the program without comments and tests, with the lines of each string joined.
+fn sources() -> Vec<(String, String)> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let files = walkdir::WalkDir::new(root).into_iter().map(|file| file.unwrap().into_path());
+    let files = files.filter(|file| file.extension().is_some_and(|it| it == "rs"));
+    let files = files.filter(|file| !file.to_string_lossy().contains("tests"));
+    let text = |file: &std::path::Path| {
+        let text = fs_err::read_to_string(file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let lines = lines.map(|line| line.trim_start().strip_suffix('\\').unwrap_or(line));
+        lines.collect::<Vec<_>>().join(" ")
+    };
+    files
+        .map(|file| (file.file_stem().unwrap().to_string_lossy().into_owned(), text(&file)))
+        .collect()
+}
+
+#[test]
+fn every_option_that_a_message_names_exists() {
+    let wrong = |own: &str| common::hints::wrong_options(own, &[]);
+    assert_eq!(wrong("`cargo xtask matrix --python cp311`").len(), 1);
+    assert!(wrong("`binfmt install --method package`, `git add --all`").is_empty());
+    let mut found = 0;
+    for (name, text) in sources() {
+        // The messages of `commands/NAME.rs` belong to the command NAME.
+        let wrong = common::hints::wrong_options(&text, &[&name.replace('_', "-")]);
+        assert!(wrong.is_empty(), "{name}.rs: {wrong:?}");
+        found += text.matches("`cargo xtask ").count();
+    }
+    assert!(found > 50, "{found}");
 }

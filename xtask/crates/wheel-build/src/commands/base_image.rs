@@ -93,7 +93,7 @@ pub(crate) fn run(args: &BaseImageArgs, file: &ConfigFile) -> anyhow::Result<Exi
             let to = push.to.as_deref().or(config.base_images.repository.as_deref());
             let to = to.ok_or_else(|| {
                 UserError::new("`base-image push` requires a repository").hint(
-                    "use `--to registry.example/wheels-base`, or set `repository` in \
+                    "use `base-image push --to registry.example/wheels-base`, or set `repository` in \
                      `[base-image]` of wheels.toml",
                 )
             })?;

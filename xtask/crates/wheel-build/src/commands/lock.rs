@@ -222,7 +222,7 @@ pub(super) fn unlocked_in_ci(
         .map(|(target, platform, id)| build_identifier(*id, target, platform))
         .collect();
     Ok(Some(format!(
-        "warning: `{name}` has no entry for {titles}: the workflow builds with `--locked`, and these \
+        "warning: `{name}` has no entry for {titles}: the workflow runs `wheels --locked`, and these \
          builds fail\n\nhint: run `cargo xtask lock --only {}`",
         identifiers.join(",")
     )))

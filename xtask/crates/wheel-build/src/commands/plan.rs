@@ -29,7 +29,7 @@ pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let (config, lock) = workspace.locked()?;
     let request = args.selection.request(&config, true)?;
-    selection::check_interpreters(&workspace, &config, &request)?;
+    Selection::check_interpreters(&workspace, &config, &request)?;
     // Packing the source removes the archive that another run builds from.
     let _lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));

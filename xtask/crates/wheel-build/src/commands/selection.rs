@@ -53,9 +53,26 @@ impl Selection {
         }
         if !identifiers.iter().any(|identifier| request.selects(identifier)) {
             return Err(UserError::new("`--skip` excludes every requested build")
-                .hint("list the identifiers with `--print-build-identifiers`, without `--skip`"));
+                .hint("`cargo xtask wheels --print-build-identifiers` lists the identifiers"));
         }
         Ok(request)
+    }
+
+    /// As [`check_interpreters`], with a hint that names the options of this selection.
+    ///
+    /// # Errors
+    /// As for [`check_interpreters`].
+    pub(crate) fn check_interpreters(
+        workspace: &Workspace,
+        config: &Config,
+        request: &Request,
+    ) -> Result<(), UserError> {
+        check_interpreters(workspace, config, request).map_err(|mut error| {
+            if let Some(hint) = &mut error.hint {
+                hint.push_str(", or select others with `--python`, `--only` or `--skip`");
+            }
+            error
+        })
     }
 }
 
@@ -84,7 +101,8 @@ fn no_match(option: &str, pattern: &str, identifiers: &[String]) -> UserError {
         .hint(hint)
 }
 
-/// Rejects a job that cannot succeed: no provider has its interpreter, or the package excludes it.
+/// Rejects a job that cannot succeed: no provider has its interpreter, or the package excludes it. The hint names keys
+/// only, because `matrix` has no options that select interpreters.
 ///
 /// # Errors
 /// If there is such a job.

@@ -294,7 +294,7 @@ fn advice(step: &FailedStep) -> Option<String> {
     if any(&killed) || step.tail.iter().any(|line| line.trim() == "Killed") || exited(step, 137) {
         return Some(
             "the system killed a program, probably because memory ran out: run fewer jobs at once \
-             (`--jobs 1`), compile with fewer processes (`MAKEFLAGS=-j1`, `CARGO_BUILD_JOBS=1`), \
+             (`wheels --jobs 1`), compile with fewer processes (`MAKEFLAGS=-j1`, `CARGO_BUILD_JOBS=1`), \
              or increase the engine's memory"
                 .to_owned(),
         );
@@ -307,7 +307,7 @@ fn advice(step: &FailedStep) -> Option<String> {
     if any(&crashed) || exited(step, 139) {
         return Some(
             "the compiler crashed, probably because of the memory or the emulator. \
-             Try `--jobs 1`; for an emulated platform, try a native machine or a newer QEMU \
+             Try `wheels --jobs 1`; for an emulated platform, try a native machine or a newer QEMU \
              (`cargo xtask binfmt status`)"
                 .to_owned(),
         );

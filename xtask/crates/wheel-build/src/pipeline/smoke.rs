@@ -140,7 +140,7 @@ fn report<T: DeserializeOwned>(output: &Utf8Path, name: &str) -> Result<T, Pipel
 
 fn rejected(name: &str, reason: &str) -> PipelineError {
     let message = format!("the test report of `{}` is invalid: {}", shown(name), shown(reason));
-    let hint = "see the log for the output of the tests; `--no-cache` runs them again";
+    let hint = "see the log for the output of the tests; `wheels --no-cache` runs them again";
     PipelineError::Wrong(UserError::new(message).hint(hint))
 }
 

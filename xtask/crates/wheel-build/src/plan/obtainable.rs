@@ -21,10 +21,7 @@ pub(crate) fn check_obtainable(config: &Config, request: &Request) -> Result<(),
     Err(UserError::new(format!(
         "no provider has `{interpreter}` for the target `{name}`: PyPy and GraalPy have no builds for musl"
     ))
-    .hint(format!(
-        "set `pythons` without `{interpreter}` in `[[target]]` of `{name}`, or select others with \
-         `--python`, `--only` or `--skip`"
-    )))
+    .hint(format!("set `pythons` without `{interpreter}` in `[[target]]` of `{name}`")))
 }
 
 /// Returns whether no provider has `interpreter` (docs/interpreters.md, "Available interpreters").

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking; not each uses all"
 )]
 
+pub(crate) mod hints;
 pub(crate) mod machine;
 pub(crate) mod skip;
 
@@ -116,8 +117,13 @@ impl Workspace {
         command
     }
 
+    /// Runs the program. Each hint must name only options that the command has.
+    #[track_caller]
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).output().unwrap())
+        let ran = Ran::of(self.command(args).output().unwrap());
+        hints::check(&ran.stderr, args);
+        hints::check(&ran.stdout, args);
+        ran
     }
 
     /// The number of the engine's builds of `target`.

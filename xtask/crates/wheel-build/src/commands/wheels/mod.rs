@@ -124,7 +124,7 @@ pub(crate) fn run(args: &WheelsArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
     if args.print_build_identifiers {
         let config = workspace.config()?;
         let request = args.selection.request(&config, true)?;
-        selection::check_interpreters(&workspace, &config, &request)?;
+        Selection::check_interpreters(&workspace, &config, &request)?;
         let plan = plan::plan(&config, &request, &plan::Inputs::default());
         report::data(&super::plan::identifiers(&plan));
         return Ok(ExitCode::SUCCESS);
@@ -197,7 +197,7 @@ impl Session {
         let settings = pipeline::settings(&config)?;
         let mut request = args.selection.request(&config, false)?;
         request.smoke = !args.no_smoke;
-        selection::check_interpreters(workspace, &config, &request)?;
+        Selection::check_interpreters(workspace, &config, &request)?;
         fs_err::create_dir_all(&workspace.work)?;
         // For a dry run as well: packing the source removes the archive that another run builds from.
         let lock = Lock::take(&workspace.work, !args.no_wait, |holder| {

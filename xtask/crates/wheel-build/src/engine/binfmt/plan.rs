@@ -95,7 +95,7 @@ fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<Setu
             return Err(refused(what.to_owned(), hint.to_owned()));
         }
         EngineState::Silent(_) | EngineState::NoClient => {
-            let hint = "run `cargo xtask setup` to start one; `--method package` needs none";
+            let hint = "run `cargo xtask setup` to start one; `cargo xtask binfmt install --method package` needs none";
             return Err(refused("no engine answers".to_owned(), hint.to_owned()));
         }
     }
@@ -104,14 +104,15 @@ fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<Setu
         let what = "the engine is rootless: its containers may not register emulators";
         return Err(refused(
             what.to_owned(),
-            "use `--method package`, as root, which needs no engine".to_owned(),
+            "use `cargo xtask binfmt install --method package`, as root, which needs no engine"
+                .to_owned(),
         ));
     }
     let names = lacking.iter().map(|row| row.arch).collect::<Vec<_>>().join(",");
     let image = FORMATS.reference();
     let args = ["run", "--privileged", "--rm", &image, "--install", &names];
     let step = Step::new("docker", args)
-        .hint("if no registry answers, `--method package` uses the distribution's emulators");
+        .hint("if no registry answers, `cargo xtask binfmt install --method package` uses the distribution's emulators");
     let mut plan = SetupPlan::default();
     plan.user_runs(
         format!("register emulators for {names} with the image `{}`", FORMATS.image),
@@ -134,7 +135,7 @@ fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Res
     let mount = machine.at(MOUNT);
     if !facts.binfmt.mounted {
         let step = Step::new("mount", ["-t", "binfmt_misc", "binfmt_misc", mount.as_str()])
-            .hint("a container may mount it only with `--privileged`");
+            .hint("a container may mount it only with `docker run --privileged`");
         plan.root_runs(facts, format!("mount `{mount}`"), step);
     }
     for row in lacking {

@@ -29,7 +29,10 @@ const CAUSES: [(&str, &str); 6] = [
         "the kernel or this container has no NAT for bridge networks; use a machine or container that may change its network",
     ),
     ("overlay", "the file system of the data folder does not support overlays"),
-    ("operation not permitted", "this container lacks privileges: start it with `--privileged`"),
+    (
+        "operation not permitted",
+        "this container lacks privileges: start it with `docker run --privileged`",
+    ),
     (
         "unable to configure",
         "`/etc/docker/daemon.json` is invalid: `dockerd --validate` names the line",
@@ -146,7 +149,7 @@ mod tests {
             ("write /var/lib/docker/x: no space left on device", "disk"),
             ("Devices cgroup isn't mounted", "`mount -t cgroup2 none /sys/fs/cgroup`"),
             ("error initializing graphdriver: driver not supported: overlay2", "overlays"),
-            ("mount proc: operation not permitted", "`--privileged`"),
+            ("mount proc: operation not permitted", "`docker run --privileged`"),
             ("unable to configure the Docker daemon", "`/etc/docker/daemon.json`"),
             ("unable to configure the Docker daemon", "`dockerd --validate`"),
             ("another cause", "`/w/log`"),

@@ -82,9 +82,7 @@ pub(crate) fn check_requires_python(
             "the package excludes `{interpreter}`: {place} is `{}`",
             requires.escape_debug()
         ))
-        .hint(format!(
-            "remove `{interpreter}` from `pythons` in wheels.toml, or select others with `--python`"
-        ))),
+        .hint(format!("remove `{interpreter}` from `pythons` in wheels.toml"))),
         None => Ok(()),
     }
 }
