@@ -123,25 +123,30 @@ fn test_sources_without_a_match_fail_before_the_build() {
 #[test]
 fn keys_that_wait_for_a_command_are_reported() {
     let w = Workspace::new();
-    let warnings = |table: &str| {
-        configure(&w, table);
-        let ran = w.run(&["plan"]).code(0);
-        ran.stderr
-            .lines()
-            .filter(|it| it.contains("warning: "))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+    let toml = || fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let reported = |ran: &common::Ran| {
+        let lines = ran.stderr.lines().filter(|line| line.contains("`wheels.toml`, line "));
+        lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>()
     };
-    let found = warnings("requires = [\"pytest\"]\nnetwork = true");
-    assert!(matches!(&found[..], [one] if one.contains("`requires`, `network`")), "{found:?}");
-    w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0).reports(&["`requires`, `network`"]);
+    let found = |table: &str| {
+        configure(&w, table);
+        reported(&w.run(&["plan"]).code(0))
+    };
+    let place = |text: &str, key: &str| {
+        let line = toml().lines().position(|line| line.starts_with(text)).unwrap() + 1;
+        format!("`wheels.toml`, line {line}: `{key}`")
+    };
+    let keys = found("requires = [\"pytest\"]\nnetwork = true");
+    assert_eq!(keys, [place("requires", "test.requires"), place("network", "test.network")]);
+    let dry = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0);
+    assert_eq!(reported(&dry), keys);
     for fine in [
         "command = \"pytest\"\nrequires = [\"pytest\"]",
         "ignore-requirements = [\"cffi\"]",
         "requires = [\"pytest\"]\n[[override]]\nselect = \"cp311-*\"\ntest.command = \"pytest\"",
     ] {
-        assert_eq!(warnings(fine), Vec::<String>::new(), "{fine}");
+        assert_eq!(found(fine), Vec::<String>::new(), "{fine}");
     }
-    let found = warnings("[[override]]\nselect = \"cp311-*\"\ntest.sources = [\"tests\"]");
-    assert!(matches!(&found[..], [one] if one.contains("`sources`")), "{found:?}");
+    let keys = found("[[override]]\nselect = \"cp311-*\"\ntest.sources = [\"tests\"]");
+    assert_eq!(keys, [place("test.sources", "override[0].test.sources")]);
 }

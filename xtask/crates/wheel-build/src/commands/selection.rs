@@ -4,7 +4,7 @@ use wheel_audit::UserError;
 use wheel_audit::report;
 
 use super::{Workspace, native_platform};
-use crate::config::{self, Config, Select};
+use crate::config::{Config, Select};
 use crate::pipeline;
 use crate::plan::{self, Plan, Request};
 
@@ -120,13 +120,14 @@ pub(crate) fn warn_unused(config: &Config, plan: &Plan) {
     for pattern in plan::unused_overrides(config, plan) {
         report::note(&format!("warning: `[[override]] select = \"{pattern}\"` matches no build"));
     }
-    let keys = config::unused_test_keys(config);
-    if !keys.is_empty() {
-        let (keys, verb) = (keys.join("`, `"), if keys.len() == 1 { "has" } else { "have" });
-        report::note(&format!(
-            "warning: `{keys}` of `[test]` {verb} no effect without `command`: no tests run\n\nhint: set \
-             `command` in `[test]`, for example `command = \"pytest {{project}}/tests\"`"
-        ));
+    if !config.unused_test_keys.is_empty() {
+        let keys = config.unused_test_keys.join("\n  ");
+        let message = format!("no tests run, because these keys need a `command`:\n  {keys}");
+        report::warning(
+            &UserError::new(message).hint(
+                "set `command` in `[test]`, for example `command = \"pytest {project}/tests\"`",
+            ),
+        );
     }
     for (name, reason) in pipeline::withheld(config, std::env::vars_os()) {
         report::note(&format!("warning: `env-pass` does not pass `{name}`: {reason}"));

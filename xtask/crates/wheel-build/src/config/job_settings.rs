@@ -261,15 +261,6 @@ fn environment_identifier(target: &Target, platform: &Platform) -> String {
     format!("{}_{}", target.name, platform.arch().wheel_name())
 }
 
-/// The keys of `[test]` and of `test` in `[[override]]` that have no effect, because no job has a `command`.
-pub(crate) fn unused_test_keys(config: &Config) -> Vec<&'static str> {
-    let mut test = config.test.clone();
-    for each in &config.job_overrides {
-        test.change(&each.test);
-    }
-    if test.command.is_some() { Vec::new() } else { test.keys_of_command() }
-}
-
 /// The settings of one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct JobSettings {
@@ -408,22 +399,13 @@ impl Repair {
 }
 
 impl Test {
+    /// The keys that only `command` uses.
+    pub(super) const KEYS_OF_COMMAND: [&str; 6] =
+        ["requires", "extras", "groups", "sources", "env", "network"];
+
     /// The test command, unless the tests are skipped.
     pub(crate) fn active(&self) -> Option<&Script> {
         self.command.as_ref().filter(|_| !self.skip)
-    }
-
-    /// The keys that only `command` uses and that have a value.
-    fn keys_of_command(&self) -> Vec<&'static str> {
-        let keys = [
-            ("requires", !self.requires.is_empty()),
-            ("extras", !self.extras.is_empty()),
-            ("groups", !self.groups.is_empty()),
-            ("sources", !self.sources.is_empty()),
-            ("env", !self.env.0.is_empty()),
-            ("network", self.network),
-        ];
-        keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect()
     }
 
     fn change(&mut self, change: &TestChange) {

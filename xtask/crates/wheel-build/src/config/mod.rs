@@ -37,7 +37,6 @@ pub(crate) use file::ConfigFile;
 pub(crate) use interpreters::parse_interpreter;
 pub(crate) use job_settings::{
     BuildSettings, JobOverride, JobSettings, Repair, RepairMode, Select, Test, build_identifier,
-    unused_test_keys,
 };
 pub(crate) use like::Like;
 pub use load::check_text;

@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub targets: Vec<Target>,
     /// The keys that `wheels.local.toml` overrides, as dotted paths.
     pub overrides: Vec<String>,
+    /// The keys about tests that have no effect, because no job has a `command`: each with its file and line.
+    pub unused_test_keys: Vec<String>,
 }
 
 /// Source of the package.

@@ -67,6 +67,11 @@ impl<'a> Document<'a> {
         self.entries.iter().find(is_word).map(|entry| entry.path.clone()).unwrap_or(path)
     }
 
+    /// Returns whether the parsed text has the key `path`.
+    pub(super) fn has(&self, path: &[String]) -> bool {
+        self.entries.iter().any(|entry| entry.path == path)
+    }
+
     /// The place of `path`, or of its longest known part, in the files: of its value, or of its name if `is_key`.
     pub(super) fn place(&self, path: &[String], is_key: bool) -> Option<Place> {
         let found = |(file, entries): &(File<'a>, Vec<Entry>)| {

@@ -278,6 +278,35 @@ fn an_override_has_its_place_in_its_own_file() {
 }
 
 #[test]
+fn test_keys_without_a_command_have_their_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    let unused = |tables: &str, local: &str| {
+        fs_err::write(root.join("wheels.toml"), format!("{tables}{GOOD}")).unwrap();
+        fs_err::write(root.join("wheels.local.toml"), local).unwrap();
+        load(&root, &ConfigFile::default()).unwrap().unused_test_keys
+    };
+    let test = "[test]\nsources = [\"tests\"]\n";
+    let other = "[[override]]\nselect = \"*\"\ntest.requires = [\"pytest\"]\n\
+        [override.test.env]\nA = \"1\"\n";
+    assert_eq!(unused("", ""), Vec::<String>::new());
+    assert_eq!(
+        unused(&format!("{test}{other}"), ""),
+        [
+            "`wheels.toml`, line 2: `test.sources`",
+            "`wheels.toml`, line 5: `override[0].test.requires`",
+            "`wheels.toml`, line 6: `override[0].test.env`",
+        ]
+    );
+    // The list of this machine replaces the shared one.
+    let local = "[[override]]\nselect = \"*\"\ntest.network = true\n";
+    assert_eq!(unused(other, local), ["`wheels.local.toml`, line 3: `override[0].test.network`"]);
+    let with = |table: &str| format!("{test}[[override]]\nselect = \"*\"\n{table}\n");
+    assert!(unused(&with("test.command = \"pytest\""), "").is_empty());
+    assert_eq!(unused(&with("build.env = { A = \"1\" }"), "").len(), 1);
+}
+
+#[test]
 fn names_made_of_images_are_valid_and_unique() {
     assert_eq!(name_of_image("debian:11"), "debian11");
     assert_eq!(name_of_image("ubuntu:24.04"), "ubuntu24.04");

@@ -36,6 +36,15 @@ impl<'a> Text<'a> {
         format!("`{file}`, line {line}")
     }
 
+    /// File, line and name of the key at `path`, for messages; `None` if the key is absent.
+    pub(super) fn mention(&self, path: &[String]) -> Option<String> {
+        if !self.document.has(path) {
+            return None;
+        }
+        let Place { file, line, .. } = self.place(path, true);
+        Some(format!("`{file}`, line {line}: `{}`", dotted(path)))
+    }
+
     fn place(&self, path: &[String], is_key: bool) -> Place {
         let top = || self.files.last().map(|file| place(*file, &(0..0)));
         let nowhere = || Place { file: String::new(), line: 1, column: 1, excerpt: String::new() };

@@ -10,7 +10,9 @@ use super::error::{ConfigError, nearest, suggested};
 use super::place::item;
 use super::raw::{RawConfig, RawTarget};
 use super::text::Text;
-use super::{Build, Cache, Check, Ci, Config, LayerCache, Target, image_name, words};
+use super::{
+    Build, Cache, Check, Ci, Config, JobOverride, LayerCache, Target, Test, image_name, words,
+};
 use wheel_audit::isa::Machine;
 use wheel_audit::policy::{Libc, LibcVersion};
 use wheel_audit::wheel::Interpreter;
@@ -42,6 +44,7 @@ impl Checker<'_> {
             }
             targets.push(target);
         }
+        let unused_test_keys = self.unused_test_keys(&raw.test, &raw.job_override);
         Ok(Config {
             source,
             check,
@@ -57,7 +60,23 @@ impl Checker<'_> {
             base_images: raw.base_image,
             targets,
             overrides: Vec::new(),
+            unused_test_keys,
         })
+    }
+
+    /// The keys of `test`, and of `test` in `overrides`, that only a `command` uses, if there is none.
+    fn unused_test_keys(&self, test: &Test, overrides: &[JobOverride]) -> Vec<String> {
+        if test.command.is_some() || overrides.iter().any(|each| each.test.command.is_some()) {
+            return Vec::new();
+        }
+        let path = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let items: Vec<String> = (0..overrides.len()).map(item).collect();
+        let tables = items.iter().map(|item| path(&["override", item, "test"]));
+        let tables = [path(&["test"])].into_iter().chain(tables);
+        let keys = tables.flat_map(|table| {
+            Test::KEYS_OF_COMMAND.map(|key| [table.as_slice(), &[key.to_owned()]].concat())
+        });
+        keys.filter_map(|key| self.text.mention(&key)).collect()
     }
 
     pub(super) fn at(
