@@ -37,12 +37,12 @@ def pkg_info(path):
 
 
 def excluded(requires, ids):
-    """The interpreters without an allowed release."""
+    """The interpreters without an allowed release. Builds never use the first one: `<=3.11` allows only 3.11.0."""
     allowed = SpecifierSet(requires)
     for id in ids:
         series = "3." + id[3:].rstrip("t")
-        # Must match wheel/interpreter.rs.
-        if not any(allowed.contains("{}.{}".format(series, micro)) for micro in range(40)):
+        # Must match `allows_builds` of wheel/interpreter.rs.
+        if not any(allowed.contains("{}.{}".format(series, micro)) for micro in range(1, 40)):
             yield id
 
 

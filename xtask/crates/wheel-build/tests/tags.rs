@@ -125,6 +125,8 @@ fn an_interpreter_that_a_source_archive_excludes_is_rejected() {
     assert!(passes("Requires-Python: >=3.10.2,<3.14", &["cp310", "cp313t", "pp311"]));
     assert!(!passes("Requires-Python: >=3.10.2,<3.14", &["cp311", "cp314t"]));
     assert!(!passes("Requires-Python: >=3.12", &["pp311"]));
+    assert!(!passes("Requires-Python: <=3.11", &["cp311"]), "it allows only 3.11.0");
+    assert!(passes("Requires-Python: <=3.11.9", &["cp311"]));
     // The backend reports an archive that nobody can read.
     assert!(passes("Requires-Python: about three", &["cp311"]));
     assert!(passes("", &["cp311"]));

@@ -35,10 +35,21 @@ pub struct Interpreter {
 )]
 pub struct InterpreterError(String);
 
-/// Returns whether the specifiers allow a release of this version. Tries more releases than any minor version has.
-pub fn allows(specifiers: &VersionSpecifiers, (major, minor): (u8, u8)) -> bool {
+/// Returns whether the specifiers allow a release of this version.
+pub fn allows(specifiers: &VersionSpecifiers, version: (u8, u8)) -> bool {
+    allows_from(0, specifiers, version)
+}
+
+/// Returns whether the specifiers allow a release of this version that builds use. `<=3.11` and `==3.11` allow only 3.11.0, but
+/// distributions and uv provide later releases.
+pub fn allows_builds(specifiers: &VersionSpecifiers, version: (u8, u8)) -> bool {
+    allows_from(1, specifiers, version)
+}
+
+/// Tries more releases than any minor version has, beginning with `first`.
+fn allows_from(first: u64, specifiers: &VersionSpecifiers, (major, minor): (u8, u8)) -> bool {
     let version = |micro| Version::new([u64::from(major), u64::from(minor), micro]);
-    (0..40).any(|micro| specifiers.contains(&version(micro)))
+    (first..40).any(|micro| specifiers.contains(&version(micro)))
 }
 
 impl Interpreter {

@@ -27,7 +27,7 @@ pub(crate) use extension::FIRST_WITH_ABI3T;
 pub use extension::{ExtensionAbi, ExtensionSuffix};
 pub use finish::{FinishError, finish};
 pub use headers::{Cut, Headers};
-pub use interpreter::{Implementation, Interpreter, InterpreterError, allows};
+pub use interpreter::{Implementation, Interpreter, InterpreterError, allows, allows_builds};
 pub(crate) use metadata::VersionKey;
 pub use metadata::{CoreMetadata, MetadataError, WheelFile, same_name, same_version};
 pub use name::{NameError, WheelName};

@@ -2,7 +2,7 @@
 
 use pep440_rs::VersionSpecifiers;
 use wheel_audit::UserError;
-use wheel_audit::wheel::allows;
+use wheel_audit::wheel::allows_builds;
 
 /// Releases of Python 3 to build for by default. The newest one is the newest in
 /// `docker/python-sources.json`.
@@ -81,9 +81,9 @@ impl Project {
         })
     }
 
-    /// Returns whether `requires-python` allows Python 3.`minor`.
+    /// Returns whether `requires-python` allows builds for Python 3.`minor`.
     pub(super) fn allows(&self, minor: u8) -> bool {
-        allows(&self.versions, (3, minor))
+        allows_builds(&self.versions, (3, minor))
     }
 
     /// The interpreters to build for: those that `requires-python` allows. If the classifiers name versions, only
@@ -169,6 +169,7 @@ mod tests {
     fn requires_python_and_classifiers_select_the_interpreters() {
         assert_eq!(pythons("").unwrap().len(), SERIES.count());
         assert_eq!(pythons("requires-python = \">=3.12,<3.14\"").unwrap(), ["cp312", "cp313"]);
+        assert_eq!(pythons("requires-python = \">=3.11,<=3.13\"").unwrap(), ["cp311", "cp312"]);
         let classified = "requires-python = \">=3.11\"\nclassifiers = [\
             \"Programming Language :: Python :: 3\", \"Programming Language :: Python :: 3.9\", \
             \"Programming Language :: Python :: 3.12\"]";

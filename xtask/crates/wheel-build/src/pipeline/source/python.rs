@@ -6,7 +6,7 @@ use std::path::Path;
 use camino::Utf8Path;
 use pep440_rs::VersionSpecifiers;
 use wheel_audit::UserError;
-use wheel_audit::wheel::{Interpreter, allows};
+use wheel_audit::wheel::{Interpreter, allows, allows_builds};
 
 use super::disk::open;
 use crate::config::{Config, Source};
@@ -76,15 +76,19 @@ pub(crate) fn check_requires_python(
     let Some((requires, place)) = requires_python(&package) else { return Ok(()) };
     // Invalid text is left to the build backend, which reports it.
     let Ok(specifiers) = requires.parse::<VersionSpecifiers>() else { return Ok(()) };
-    let excluded = |python: &Interpreter| !allows(&specifiers, python.python_version());
-    match pythons.into_iter().find(excluded) {
-        Some(interpreter) => Err(UserError::new(format!(
-            "the package excludes `{interpreter}`: {place} is `{}`",
-            requires.escape_debug()
-        ))
-        .hint(format!("remove `{interpreter}` from `pythons` in wheels.toml"))),
-        None => Ok(()),
+    let excluded = |python: &Interpreter| !allows_builds(&specifiers, python.python_version());
+    let Some(interpreter) = pythons.into_iter().find(excluded) else { return Ok(()) };
+    let requires = requires.escape_debug();
+    let message = format!("the package excludes `{interpreter}`: {place} is `{requires}`");
+    let hint = format!("remove `{interpreter}` from `pythons` in wheels.toml");
+    let (major, minor) = interpreter.python_version();
+    if !allows(&specifiers, (major, minor)) {
+        return Err(UserError::new(message).hint(hint));
     }
+    let next = minor.saturating_add(1);
+    Err(UserError::new(format!("{message}, which allows only {major}.{minor}.0")).hint(format!(
+        "write `<{major}.{next}` to allow every release of {major}.{minor}, or {hint}"
+    )))
 }
 
 /// The name of the project in `pyproject.toml` of `tree`.

@@ -141,6 +141,18 @@ fn an_interpreter_that_requires_python_excludes_is_rejected() {
         assert!(error.message.contains(&format!("`{id}`")), "{error}");
         assert!(error.message.contains(">=3.10.2,<3.14") && error.hint.is_some(), "{error}");
     }
+    for requires in ["<=3.11", "==3.11", "<3.11.1"] {
+        let text = format!("[project]\nname = \"a\"\nrequires-python = \"{requires}\"\n");
+        fs_err::write(root.join("pyproject.toml"), text).unwrap();
+        let error = check(&["cp311"]).unwrap_err();
+        assert!(error.message.contains("only 3.11.0"), "{error}");
+        assert!(error.hint.unwrap().contains("`<3.12`"));
+    }
+    for requires in ["<=3.11.9", "==3.11.*", "~=3.11", "!=3.11.0", "===3.11.2"] {
+        let text = format!("[project]\nname = \"a\"\nrequires-python = \"{requires}\"\n");
+        fs_err::write(root.join("pyproject.toml"), text).unwrap();
+        check(&["cp311"]).unwrap();
+    }
     fs_err::remove_file(root.join("pyproject.toml")).unwrap();
     let options = "[metadata]\npython_requires = >=3.99\n[options]\npython_requires = >=3.12\n";
     fs_err::write(root.join("setup.cfg"), options).unwrap();
