@@ -2,6 +2,7 @@
 
 mod cibuildwheel;
 mod fill;
+mod git_url;
 mod member;
 mod package;
 pub(crate) mod project;
