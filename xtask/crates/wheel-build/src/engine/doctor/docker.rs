@@ -184,18 +184,31 @@ pub(crate) fn first_line(text: &str) -> String {
     without_credentials(line)
 }
 
-/// `text` without the part between `://` and `@` of each address.
+/// `text` without users, passwords and queries in its addresses.
 pub(crate) fn without_credentials(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         clean.push_str(before);
-        let end = after
-            .find(|c: char| c == '/' || c == '"' || c == '\'' || c.is_whitespace())
-            .unwrap_or(after.len());
-        let host = after[..end].rfind('@').map_or(0, |at| at + 1);
-        rest = &after[host..];
+        let ends = |c: char| c == '"' || c == '\'' || c == '`' || c.is_whitespace();
+        let (word, others) = after.split_at(after.find(ends).unwrap_or(after.len()));
+        let (authority, path) = word.split_at(word.find('/').unwrap_or(word.len()));
+        let host = match authority.split_once('?') {
+            // A query, or a password with a question mark.
+            Some((_, query)) if query.contains('@') => "...",
+            Some((host, _)) => host,
+            None => authority,
+        };
+        clean.push_str(host.rsplit('@').next().unwrap_or_default());
+        rest = match path.split_once('?') {
+            _ if authority.contains('?') => others,
+            Some((path, _)) if !path.contains("://") => {
+                clean.push_str(path);
+                others
+            }
+            _ => &after[authority.len()..],
+        };
     }
     clean.push_str(rest);
     clean
@@ -204,6 +217,29 @@ pub(crate) fn without_credentials(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_lose_users_passwords_and_queries() {
+        for (text, expected) in [
+            (
+                "at http://u:p@a.example/x, http://b.example",
+                "at http://a.example/x, http://b.example",
+            ),
+            (
+                "'http://u:p@a.example' \"https://t@b.example/\"",
+                "'http://a.example' \"https://b.example/\"",
+            ),
+            ("https://a.example/simple?token=x/pip/: 401", "https://a.example/simple 401"),
+            ("`https://a.example?token=x@y` failed", "`https://...` failed"),
+            ("https://a.example?token=x", "https://a.example"),
+            ("https://u:p?x@a.example/simple", "https://..."),
+            ("http://u:p@a/http://v:q@b/c?d=e f", "http://a/http://b/c f"),
+            ("is it http://a.example/? yes", "is it http://a.example/ yes"),
+            ("no address?", "no address?"),
+        ] {
+            assert_eq!(without_credentials(text), expected);
+        }
+    }
 
     #[test]
     fn versions_compare_as_numbers() {

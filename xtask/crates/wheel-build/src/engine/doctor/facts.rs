@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 
 use super::binfmt::{self, Arch, Binfmt};
 use super::docker::{self, Builder, Client, EngineState, Version};
-use super::extra_indexes;
+use super::indexes;
 use super::machine::{Apt, CaBundle, Machine, OsRelease};
 use super::reach::{LIMIT, Reach, reach};
 use crate::config::Bootstrap;
@@ -100,9 +100,9 @@ pub(crate) struct Facts {
     pub apt: Option<Apt>,
     /// The registry of the first target's image.
     pub registry: Reach,
-    /// The package index that pip uses.
+    /// The main package index of builds.
     pub index: Reach,
-    /// The other package indexes of pip and uv, without credentials.
+    /// The other package indexes of builds, without credentials.
     pub extra_indexes: Vec<(String, Reach)>,
     /// The certificates that containers inherit.
     pub ca_bundle: Option<CaBundle>,
@@ -132,8 +132,8 @@ impl Facts {
         let (docker, plugin, index, extra_indexes, access) = thread::scope(|scope| {
             let docker = scope.spawn(|| query_engine(exec, has_client));
             let plugin = scope.spawn(|| query_buildx(exec, has_client, image));
-            let index = scope.spawn(|| query_index(exec, machine.find("python3").is_some()));
-            let extra_indexes = scope.spawn(|| extra_indexes::query(exec, machine));
+            let index = scope.spawn(|| indexes::query_main(exec, machine));
+            let extra_indexes = scope.spawn(|| indexes::query_extra(exec, machine));
             let access = scope.spawn(|| query_access(exec, machine));
             (docker.join(), plugin.join(), index.join(), extra_indexes.join(), access.join())
         });
@@ -249,24 +249,6 @@ fn query_buildx(exec: &Exec, has_client: bool, image: &str) -> (Buildx, Option<B
     });
     let builder = builder.ok().and_then(Result::ok);
     (buildx, builder.and_then(|answer| docker::read_builder(&answer.stdout)), reach(registry))
-}
-
-fn query_index(exec: &Exec, has_python: bool) -> Reach {
-    if !has_python {
-        return Reach::Untried("there is no `python3`");
-    }
-    let args = "-m pip --disable-pip-version-check --no-input --retries 0 --timeout 4 -q \
-                index versions pip";
-    let answer = query(exec, "python3", &args.split_whitespace().collect::<Vec<_>>());
-    match answer {
-        Ok(answer) if answer.stderr.contains("No module named") => {
-            Reach::Untried("there is no `python3 -m pip`")
-        }
-        Ok(answer) if answer.stderr.contains("unknown command") => {
-            Reach::Untried("`python3 -m pip` is too old")
-        }
-        other => reach(other),
-    }
 }
 
 fn query_access(exec: &Exec, machine: &Machine) -> Access {

@@ -144,16 +144,15 @@ pub(crate) fn engine(engine: &str, buildx: &str) -> Exec {
         r#"{{"Client":{{"Version":"{engine}","Context":"default"}},"Server":{{"Version":"{engine}"}}}}"#
     );
     let info = r#"{"DockerRootDir":"/var/lib/docker","DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]]}"#;
+    let refused = "Could not fetch URL http://u:p@index.example/pip/: connection error: \
+        (Caused by NewConnectionError('<x>: [Errno 111] Connection refused')) - skipping";
     answers(&[
         ("docker version", Captured::ok(&version)),
         ("docker info", Captured::ok(info)),
         ("docker buildx version", Captured::ok(&format!("github.com/docker/buildx {buildx} x"))),
         ("docker buildx inspect", Captured::ok("Name:   default\nDriver: docker\n")),
         ("docker buildx imagetools", Captured::failed("ERROR: registry.example: no such host")),
-        (
-            "python3",
-            Captured::failed("ERROR: Could not find a version at http://u:p@index.example"),
-        ),
+        ("python3", Captured { stdout: refused.to_owned(), ..Captured::failed("") }),
     ])
 }
 

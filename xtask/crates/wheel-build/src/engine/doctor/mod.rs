@@ -4,10 +4,10 @@
 
 pub(crate) mod binfmt;
 pub(crate) mod docker;
-mod extra_indexes;
 pub(crate) mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod indexes;
 pub(crate) mod items;
 pub(crate) mod machine;
 pub(crate) mod reach;
@@ -149,7 +149,7 @@ mod tests {
         {"name":"container registry","state":"warning","required":false,"detail":"registry.example: no such host; base images are made from packages","cure":null}
         {"name":"mmdebstrap","state":"ok","required":true,"detail":"/usr/bin/mmdebstrap","cure":null}
         {"name":"arch-test","state":"missing","required":false,"detail":"mmdebstrap requires it for foreign platforms","cure":"cargo xtask setup --emulate arm64"}
-        {"name":"python index","state":"warning","required":false,"detail":"Could not find a version at http://index.example","cure":"python3 -m pip config set global.index-url https://INDEX/simple"}
+        {"name":"python index","state":"warning","required":false,"detail":"[Errno 111] Connection refused","cure":"python3 -m pip config set global.index-url https://INDEX/simple"}
         {"name":"certificates","state":"ok","required":false,"detail":"/etc/ssl/certs/ca-certificates.crt, 1 KiB","cure":null}
         {"name":"proxies","state":"ok","required":false,"detail":"https_proxy","cure":null}
         {"name":"engine disk","state":"ok","required":false,"detail":"40 GiB free at `/var/lib/docker`","cure":null}

@@ -101,6 +101,10 @@ fn url(word: &str, needles: &mut Vec<String>) {
     };
     let authority = rest.split(['/', '?', ';']).next().unwrap_or(rest);
     let mut parts = vec![word.trim_end_matches([';', '/']), authority];
+    // A parameter may be a token.
+    for part in rest.split_once('?').into_iter().flat_map(|(_, query)| query.split(['&', ';'])) {
+        parts.extend([part, part.split_once('=').map_or("", |(_, value)| value)]);
+    }
     if let Some((user_info, host)) = authority.rsplit_once('@') {
         parts.push(host);
         match user_info.split_once(':') {
@@ -241,6 +245,7 @@ mod tests {
                 ("UV_INDEX_URL", "https://onlytoken@other.example/simple"),
                 ("UV_EXTRA_INDEX_URL", "https://t0ken-user:@third.example/simple"),
                 ("UV_INDEX_CORP_USERNAME", "lone-t0ken"),
+                ("UV_DEFAULT_INDEX", "https://query.example/simple?v=1&token=qu3ry-token"),
                 ("HTTP_PROXY", "http://u:pw1@proxy.example:3128"),
                 ("CARGO_REGISTRIES_X_TOKEN", "tok"),
             ]
@@ -265,6 +270,7 @@ mod tests {
             "onlytoken",
             "t0ken-user",
             "lone-t0ken",
+            "qu3ry-token",
             "pw1",
             "tok",
             "two w\"rds\\",
@@ -284,7 +290,7 @@ mod tests {
                 assert!(!clean.contains(secret), "{secret}: {clean}");
             }
         }
-        let plain = "PAGER=shown of.mine login me machine force";
+        let plain = "PAGER=shown of.mine login me machine force v=1 1";
         assert_eq!(settings.redact(plain), plain);
     }
 

@@ -1,4 +1,4 @@
-//! The package indexes beside the main one. pip skips an index that does not answer, so each is queried alone.
+//! The package indexes that builds inherit. pip skips an index that does not answer, so each is queried alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -12,8 +12,26 @@ use crate::exec::{Exec, Step};
 /// pip's settings that add other sources of packages.
 const OTHERS: [&str; 3] = ["PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_FIND_LINKS"];
 
-/// Each extra index of pip and uv without its credentials, and whether it answers.
-pub(super) fn query(exec: &Exec, machine: &Machine) -> Vec<(String, Reach)> {
+/// Returns whether the main index answers: that of pip, or of uv if only uv has one, or the public one.
+pub(super) fn query_main(exec: &Exec, machine: &Machine) -> Reach {
+    let settings = machine.inherited_settings();
+    if machine.find("python3").is_none() {
+        return Reach::Untried("there is no `python3`");
+    }
+    let url = settings.get("PIP_INDEX_URL");
+    match (query_one(exec, &settings, url.map(String::as_str)), url) {
+        (Reach::No(reason), Some(url)) => Reach::No(format!("{}: {reason}", public(url))),
+        (reach, _) => reach,
+    }
+}
+
+/// `url` without its credentials.
+fn public(url: &str) -> String {
+    without_credentials(url).replace("://@", "://")
+}
+
+/// Each other index of pip and uv without its credentials, and whether it answers.
+pub(super) fn query_extra(exec: &Exec, machine: &Machine) -> Vec<(String, Reach)> {
     let settings = machine.inherited_settings();
     let urls = urls(&settings);
     let has_python = machine.find("python3").is_some();
@@ -23,39 +41,43 @@ pub(super) fn query(exec: &Exec, machine: &Machine) -> Vec<(String, Reach)> {
             if !has_python {
                 return Reach::Untried("there is no `python3`");
             }
-            query_one(exec, settings, url)
+            query_one(exec, settings, Some(url))
         };
         let all: Vec<_> = urls.iter().map(|url| (url, scope.spawn(move || query(url)))).collect();
-        let name = |url: &str| without_credentials(url).replace("://@", "://");
         let all = all.into_iter().map(|(url, query)| {
-            (name(url), query.join().unwrap_or(Reach::Untried("the query failed")))
+            (public(url), query.join().unwrap_or(Reach::Untried("the query failed")))
         });
         all.collect()
     })
 }
 
-/// The addresses of the extra indexes with their credentials, each once.
+/// The addresses of the indexes beside pip's main one with their credentials, each once.
 fn urls(settings: &BTreeMap<String, String>) -> Vec<String> {
+    let uv_main = ["UV_DEFAULT_INDEX", "UV_INDEX_URL"];
+    let uv_main = uv_main.iter().find_map(|name| settings.get(*name));
     let names = ["PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"];
-    let words = names.iter().filter_map(|name| settings.get(*name));
-    let mut known = BTreeSet::new();
+    let words = uv_main.into_iter().chain(names.iter().filter_map(|name| settings.get(*name)));
+    let main = settings.get("PIP_INDEX_URL").map(|url| key(url));
+    let mut known: BTreeSet<String> = main.into_iter().collect();
     // uv writes an index's name before the address, and its credentials into other variables.
     let words = words.flat_map(|words| words.split_whitespace());
     let urls = words.map(|word| with_credentials(word, settings)).filter(|url| {
         let is_url = url.starts_with("http://") || url.starts_with("https://");
-        is_url && known.insert(address(url).trim_end_matches('/').to_owned())
+        is_url && known.insert(key(url))
     });
     urls.collect()
 }
 
-/// `url` without scheme and credentials.
-fn address(url: &str) -> &str {
+/// `url` without scheme, credentials and the last slash, which identifies an index.
+fn key(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let end = rest.find('/').unwrap_or(rest.len());
-    rest.get(..end).and_then(|host| host.rfind('@')).map_or(rest, |at| &rest[at + 1..])
+    let host = rest.get(..end).and_then(|host| host.rfind('@'));
+    host.map_or(rest, |at| &rest[at + 1..]).trim_end_matches('/').to_owned()
 }
 
-fn query_one(exec: &Exec, settings: &BTreeMap<String, String>, url: &str) -> Reach {
+/// Returns whether the index `url` of pip answers; pip's own default without one.
+fn query_one(exec: &Exec, settings: &BTreeMap<String, String>, url: Option<&str>) -> Reach {
     let args = "-m pip --disable-pip-version-check --no-input --retries 0 --timeout 4 -vv \
                 index versions pip";
     let mut step = Step::new("python3", args.split_whitespace()).env("LC_ALL", "C").timeout(LIMIT);
@@ -67,7 +89,9 @@ fn query_one(exec: &Exec, settings: &BTreeMap<String, String>, url: &str) -> Rea
     }
     // The settings above include those of the files.
     step = step.env("PIP_CONFIG_FILE", "/dev/null");
-    step = step.secret_env("PIP_INDEX_URL", url.to_owned(), "...");
+    if let Some(url) = url {
+        step = step.secret_env("PIP_INDEX_URL", url.to_owned(), "...");
+    }
     let answer = match exec.capture(&step) {
         Ok(answer) if !answer.success => answer,
         other => return reach(other),
@@ -84,6 +108,12 @@ fn query_one(exec: &Exec, settings: &BTreeMap<String, String>, url: &str) -> Rea
             Reach::No("pip ignores it: not a trusted or secure host".to_owned())
         }
         None if answer.stderr.contains("No matching distribution") => Reach::Yes,
+        None if answer.stderr.contains("No module named") => {
+            Reach::Untried("there is no `python3 -m pip`")
+        }
+        None if answer.stderr.contains("unknown command") => {
+            Reach::Untried("`python3 -m pip` is too old")
+        }
         None => Reach::Untried("`python3 -m pip index` does not work"),
     }
 }
@@ -123,7 +153,7 @@ mod tests {
                  ERROR: No matching distribution found for pip",
             ))
         });
-        let reach = query_one(&exec, &BTreeMap::new(), "http://a.example/simple");
+        let reach = query_one(&exec, &BTreeMap::new(), Some("http://a.example/simple"));
         assert!(matches!(reach, Reach::No(_)), "{reach:?}");
     }
 
@@ -165,6 +195,43 @@ mod tests {
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let own = "https://me:made-up@own.example/simple";
         assert_eq!(urls(&settings), ["https://a.example/simple", own]);
+    }
+
+    #[test]
+    fn the_main_index_is_that_of_builds_and_is_queried_once() {
+        let exec = Exec::fake(|step| {
+            let url = match step.env.get("PIP_INDEX_URL") {
+                Some(EnvValue::Secret { value, .. }) => value.as_str(),
+                _ => "https://public.example",
+            };
+            let line = format!(
+                "Could not fetch URL {url}/pip/: 401 Client Error: Unauthorized for url: {url}/pip/ - skipping"
+            );
+            Ok(answer(&line))
+        });
+        let details = |machine: fixture::Fixture| {
+            let items = machine.programs(&["/usr/bin/python3"]).diagnosis(&exec).items;
+            let detail = |name: &str| Some(items.iter().find(|it| it.name == name)?.detail.clone());
+            (detail("python index").unwrap(), detail("extra indexes"))
+        };
+        let unauthorized = "401 Client Error: Unauthorized";
+        let of = |url: &str| format!("{url}: {unauthorized}");
+        assert_eq!(details(fixture::debian_12()), (unauthorized.to_owned(), None));
+        // Builds have no other index than that of uv.
+        let secret = "https://me:made-up@uv.example/simple?token=made-up";
+        for name in ["UV_DEFAULT_INDEX", "UV_INDEX_URL"] {
+            let found = details(fixture::debian_12().var(name, secret));
+            assert_eq!(found, (of("https://uv.example/simple"), None));
+        }
+        let file =
+            "[[index]]\nname = \"own\"\nurl = \"https://uv.example/simple\"\ndefault = true\n";
+        let found = details(fixture::debian_12().file("/etc/uv/uv.toml", file));
+        assert_eq!(found, (of("https://uv.example/simple"), None));
+        // Each tool has its own.
+        let both = fixture::debian_12().var("UV_DEFAULT_INDEX", secret);
+        let found = details(both.var("PIP_INDEX_URL", "https://pip.example/simple/"));
+        let expected = (of("https://pip.example/simple/"), Some(of("https://uv.example/simple")));
+        assert_eq!(found, expected);
     }
 
     #[test]
