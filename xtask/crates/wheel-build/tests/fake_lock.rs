@@ -219,6 +219,32 @@ fn locked_requires_a_readable_lock_of_every_job() {
 }
 
 #[test]
+fn one_command_locks_every_missing_job() {
+    let w = workspace();
+    let hint = |words: &[&str]| {
+        let ran = w.run(&[&["wheels", "--locked"], words].concat()).code(2);
+        let command = ran.stderr.split("`cargo xtask lock ").nth(1).unwrap();
+        command.split('`').next().unwrap().to_owned()
+    };
+    let follow = |command: &str| {
+        let words: Vec<&str> = command.split(' ').collect();
+        w.run(&[&["lock"], &words[..]].concat()).code(0);
+    };
+    w.run(&LOCK).code(0);
+    edit(&w, "pythons = [\"cp311\"]", "pythons = [\"cp311\", \"cp312\", \"cp313\"]");
+    let missing = hint(&["debian12", "linux/amd64"]);
+    assert_eq!(missing, "--only cp312-debian12_x86_64,cp313-debian12_x86_64");
+    follow(&missing);
+    w.run(&[&LOCKED[..], &["--dry-run"]].concat()).code(0);
+    // wheels.toml does not list these interpreters.
+    let missing = hint(&["debian12", "linux/amd64", "--python", "cp311,cp39,cp310"]);
+    let only = "--only cp39-debian12_x86_64,cp310-debian12_x86_64";
+    assert_eq!(missing, format!("debian12 linux/amd64 --python cp310,cp39 {only}"));
+    follow(&missing);
+    w.run(&[&LOCKED[..], &["--dry-run", "--python", "cp311,cp39,cp310"]].concat()).code(0);
+}
+
+#[test]
 fn locking_one_job_keeps_the_entries_of_the_others() {
     let w = workspace();
     edit(&w, "pythons = [\"cp311\"]", "pythons = [\"cp311\", \"cp312\"]");

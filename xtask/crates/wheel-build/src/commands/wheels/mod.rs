@@ -12,9 +12,10 @@ use wheel_audit::UserError;
 use anyhow::bail;
 
 use super::engine_args::{self, BuildArgs};
-use super::locking::Locking;
+use super::locking::{self, Locking};
 use super::selection::{self, Selection};
 use super::setup::{self, SetupNeeds};
+use super::titles::titles;
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::assets::OVERRIDES;
 use crate::config::{Config, ConfigFile, Platform};
@@ -217,7 +218,7 @@ impl Session {
         let plan = plan::plan(&config, &request, &inputs);
         selection::warn_unused(&config, &plan);
         if locking.is_none() {
-            unlocked(workspace, &plan, lock_file.is_some(), args.locked)?;
+            unlocked(workspace, &config, &plan, lock_file.is_some(), args.locked)?;
         }
         let store = Store::new(&workspace.dist, &workspace.work);
         if !args.dry_run && store.recover()? {
@@ -261,6 +262,7 @@ impl Session {
 /// Rejects or reports jobs without an entry in the lock file.
 fn unlocked(
     workspace: &Workspace,
+    config: &Config,
     plan: &Plan,
     has_lock: bool,
     is_enforced: bool,
@@ -275,16 +277,20 @@ fn unlocked(
         return Ok(());
     }
     let jobs = pipeline::unlocked(&plan.jobs);
-    let Some(first) = jobs.first() else { return Ok(()) };
-    let jobs: Vec<_> = jobs.iter().map(|job| job.title()).collect();
-    let lock = format!("cargo xtask lock {} {}", first.target.name, first.platform);
-    let message = format!("`{name}` has no entry for {}", jobs.join(", "));
-    if is_enforced {
-        bail!(UserError::new(message).hint(format!("run `{lock}` to add the first one")));
+    if jobs.is_empty() {
+        return Ok(());
     }
-    report::note(&format!(
-        "{message}: the build uses the newest versions; `{lock}` adds the first one"
-    ));
+    let message =
+        format!("`{name}` has no entry for {}", titles(jobs.iter().map(|job| job.title())));
+    let error =
+        UserError::new(message).hint(format!("run `{}`", locking::lock_command(config, &jobs)));
+    if is_enforced {
+        bail!(error);
+    }
+    report::warning(&UserError {
+        message: format!("{}: the build uses the newest versions", error.message),
+        ..error
+    });
     Ok(())
 }
 
