@@ -148,13 +148,13 @@ def line(package: dict[str, Any], rows: dict[str, Any]) -> str:
 
 
 def remarks(package: dict[str, Any], rows: dict[str, Any]) -> list[str]:
-    """Warnings, failures and the note of one package."""
+    """The note of one package, its failures and its first warnings."""
     failed = [row["message"] for row in rows.values() if row["outcome"] == "failed"]
-    found = [f"failed: {' '.join(message.split())}" for message in failed]
+    found = [f"It fails with `` {' '.join(message.split())} ``" for message in failed]
     found += sorted({f"`{each}`" for row in rows.values() for each in row.get("warnings", [])})
-    text = "; ".join(found[:6] + ([f"{len(found) - 6} more"] if len(found) > 6 else []))
-    note = package.get("note", "")
-    return [f"- {package['name']}: {text}{'; ' if text and note else ''}{note}"] if text or note else []
+    text = "; ".join(found[:3] + ([f"{len(found) - 3} more"] if len(found) > 3 else []))
+    text = " ".join(part for part in (package.get("note", ""), text) if part)
+    return [f"- **{package['name']}**: {text}"] if text else []
 
 
 def table(args: argparse.Namespace) -> int:
@@ -169,7 +169,7 @@ def table(args: argparse.Namespace) -> int:
     )
     page = (HERE / "page.md").read_text(encoding="utf-8")
     page = page.replace("COUNTS", counts)
-    page = page.replace("OPEN", ", ".join(open_ones) or "none")
+    page = page.replace("OPEN", f" No result yet: {', '.join(open_ones)}." if open_ones else "")
     page = page.replace("ROWS", "\n".join(line(*each) for each in rows))
     page = page.replace("REMARKS", "\n".join(text for each in rows for text in remarks(*each)))
     if args.check:
