@@ -301,6 +301,7 @@ fn a_copy_is_upgraded_from_a_clone() {
     assert!(output.contains(&format!("`cargo xtask {}`", command.join(" "))), "{output}");
     let output = code(&Repository::program(clone(), &command), 0);
     assert!(output.contains("`xtask/Cargo.toml`") && output.contains("a copy"), "{output}");
+    assert!(output.contains("`xtask/Cargo.lock`") && output.contains("doctor"), "{output}");
     assert!(repository.root.join(lost).exists());
     let output = code(&Repository::program(clone(), &command[..3]), 0);
     assert!(output.contains("`xtask/Cargo.toml`") && output.contains("`--tool "), "{output}");

@@ -193,6 +193,15 @@ fn compare(args: &InitArgs, repository: &Utf8Path, clone: &Utf8Path) -> anyhow::
     let open = found.iter().filter(|file| is_open(file.state)).count();
     if open == 0 {
         report::note("every file is current or changed by you");
+    }
+    if args.upgrade && args.tool.is_some() {
+        // Hosted CI compiles the tool with `--locked`.
+        report::note(&format!(
+            "next: run `cargo xtask doctor` in `{repository}`, which updates `xtask/Cargo.lock`, and \
+             commit the changes"
+        ));
+    }
+    if open == 0 {
         return Ok(ExitCode::SUCCESS);
     }
     if args.check {
