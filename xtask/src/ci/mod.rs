@@ -30,7 +30,7 @@ pub(crate) struct CiArgs {
     /// Skip everything that needs an engine
     #[arg(long, conflicts_with_all = ["setup", "only"])]
     pub no_engine: bool,
-    /// Run also the slow checks, such as interpreters from source
+    /// Also run the slow checks, such as interpreters from source
     #[arg(long, conflicts_with = "no_engine")]
     pub full: bool,
     /// Fail if a check or a part of one is skipped

@@ -234,7 +234,7 @@ impl Watch for Live {
                 self.show(job, &format!("{} failed", short_name(name)));
             }
             Event::NoCache { name, error } => {
-                self.line(&format!("[{job}] warning: without this cache: {name}: {error}"));
+                self.line(&format!("[{job}] warning: the build continues without a cache that failed: {name}: {error}"));
             }
             Event::Output { name, line } => {
                 let notice = self.jobs().line(job).notice(name, line);

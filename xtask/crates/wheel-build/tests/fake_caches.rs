@@ -178,8 +178,8 @@ fn a_failing_cache_registry_is_reported_and_fails_no_wheel() {
     );
     let args = [&WHEELS[..], &["--cache-from", "r.example/c", "--cache-to", "r.example/c"]];
     w.run(&args.concat()).code(0).reports(&[
-        "without this cache: importing cache manifest from r.example/c: 500",
-        "without this cache: exporting cache to registry: 429 Too Many Requests",
+        "a cache that failed: importing cache manifest from r.example/c: 500",
+        "a cache that failed: exporting cache to registry: 429 Too Many Requests",
     ]);
 }
 
@@ -193,7 +193,7 @@ fn a_lost_cache_layer_is_rebuilt_but_a_failed_step_is_not() {
         case $target in smoke) smoke_passed ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
     );
     let from = [&WHEELS[..], &["--cache-from", "r.example/c"]].concat();
-    w.run(&from).code(0).reports(&["without this cache", "blob sha256:1 not found"]);
+    w.run(&from).code(0).reports(&["a cache that failed", "blob sha256:1 not found"]);
     assert_eq!(w.bakes("wheel-builder"), 2);
     let failing = Workspace::new();
     failing.on(

@@ -80,7 +80,7 @@ fn a_silent_registry_differs_from_one_without_the_image() {
             1,
             "docker.io/library/debian:12",
         ),
-        ("echo no JSON", 2, "makes no sense"),
+        ("echo no JSON", 2, "is not an image manifest"),
     ] {
         w.on("imagetools", script);
         // For two platforms, if the tag lacks one of them.

@@ -153,7 +153,7 @@ pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
                 let line = line.trim_end_matches('\r');
                 found.extend((!line.is_empty()).then(|| Utf8PathBuf::from(line)));
             }
-            anyhow::ensure!(!found.is_empty(), "no paths in stdin");
+            anyhow::ensure!(!found.is_empty(), UserError::new("no paths in stdin").hint(hint));
         } else {
             anyhow::ensure!(
                 path.symlink_metadata().is_ok(),

@@ -62,6 +62,9 @@ pub fn verify(
     audit_and_print(&inputs, &expectations, &settings, &args.output, report::verify_text)
 }
 
+/// Hint: the paths that `--like` accepts.
+const LIKE: &str = "pass wheels, or folders with wheels";
+
 /// The wheels of `--like`.
 fn published(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
     if paths.is_empty() {
@@ -70,11 +73,8 @@ fn published(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
     let found = Inputs::find(paths)?;
     if let Some(other) = found.files.iter().find(|file| paths.contains(file)) {
         let other = other.as_str().escape_debug();
-        anyhow::bail!(
-            UserError::new(format!("`--like {other}` is not a wheel"))
-                .hint("pass wheels, or folders with wheels")
-        );
+        anyhow::bail!(UserError::new(format!("`--like {other}` is not a wheel")).hint(LIKE));
     }
-    anyhow::ensure!(!found.wheels.is_empty(), "no wheels in `--like`");
+    anyhow::ensure!(!found.wheels.is_empty(), UserError::new("no wheels in `--like`").hint(LIKE));
     Ok(found.wheels)
 }

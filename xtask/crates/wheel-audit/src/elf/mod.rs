@@ -1,6 +1,5 @@
-//! Reads the needs of an ELF file as the loader does: from the program headers and the dynamic section (ELF gABI,
-//! chapters "Program Loading" and "Dynamic Linking"; GNU symbol versioning and `DT_GNU_HASH` as in the LSB and
-//! glibc's loader).
+//! Reads the needs of an ELF file as the loader does: from the program headers and the dynamic section. Sources: ELF gABI,
+//! chapters "Program Loading" and "Dynamic Linking"; the LSB and glibc's loader for symbol versioning and `DT_GNU_HASH`.
 //!
 //! Section headers are only hints, because a file runs without them: a checker that reads them finds no needs in a
 //! stripped file. If the loader's tables are unreadable, the result is an error, never an empty list. Time and
@@ -264,7 +263,7 @@ impl ElfFacts {
             // An object file or static executable has no dynamic section.
             (ElfKind::Object, _) | (ElfKind::Executable, None) => None,
             (_, Some(segment)) => Some(Dynamic::parse(image, segment.p_vaddr)?),
-            (ElfKind::Shared, None) => return Err(ElfError::Dynamic("none in a shared object")),
+            (ElfKind::Shared, None) => return Err(ElfError::Dynamic("missing in a shared object")),
         };
         let mut facts = Self::of_segments(image, kind)?;
         if let Some(dynamic) = dynamic {

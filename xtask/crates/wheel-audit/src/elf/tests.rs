@@ -392,7 +392,7 @@ fn unreadable_files_are_errors() {
     assert!(ElfFacts::parse(b"\x7fELF").is_err());
     let mut no_segments = SHARED.clone();
     no_segments[0x38..0x3a].fill(0);
-    assert_eq!(ElfFacts::parse(&no_segments), Err(ElfError::Dynamic("none in a shared object")));
+    assert_eq!(ElfFacts::parse(&no_segments), Err(ElfError::Dynamic("missing in a shared object")));
     for length in (0..SHARED.len()).step_by(97) {
         // Truncation never hides needs without an error.
         if let Ok(facts) = ElfFacts::parse(&SHARED[..length]) {

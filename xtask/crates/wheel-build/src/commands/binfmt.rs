@@ -134,7 +134,10 @@ fn install(
     let bad: Vec<_> = after.architectures.iter().filter(|row| !row.state.is_good()).collect();
     if !bad.is_empty() {
         let lines = bad.into_iter().map(line).collect::<Vec<_>>().join("\n  ");
-        bail!("not emulated after the installation:\n  {lines}");
+        bail!(
+            UserError::new(format!("not emulated after the installation:\n  {lines}"))
+                .hint("run `cargo xtask binfmt uninstall`, then install with another `cargo xtask binfmt install --method`")
+        );
     }
     report::prose(&table(&after));
     Ok(ExitCode::SUCCESS)

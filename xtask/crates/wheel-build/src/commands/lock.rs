@@ -37,7 +37,7 @@ pub(crate) struct LockArgs {
     /// versions
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = ALL)]
     upgrade: Option<String>,
-    /// Exit with 1 if a job has no entry or an entry no job; build nothing
+    /// Exit with 1 if a job lacks an entry, or an entry lacks a job; build nothing
     #[arg(long, conflicts_with_all = ["upgrade", "words", "python", "only", "skip"])]
     check: bool,
     /// Print the report as JSON

@@ -321,9 +321,13 @@ fn closing(rows: &[Row], mode: Mode, written: &[String]) -> String {
     let files: Vec<_> = written.iter().map(|file| format!("`{file}`")).collect();
     let silent = rows.iter().filter(|row| row.state == State::Silent).count();
     match (mode, count) {
-        (_, 0) if silent == rows.len() => "\nno registry answered: nothing was compared".to_owned(),
+        (_, 0) if silent == rows.len() => {
+            "\nno registry answered: no digest was compared".to_owned()
+        }
         (_, 0) if silent > 0 => {
-            format!("\n{silent} were not compared; of the others no digest is new")
+            format!(
+                "\n{silent} not compared, because no registry answered; every other digest is up to date"
+            )
         }
         (_, 0) => "\nno digest is new".to_owned(),
         (Mode::Write, count) => format!("\n{count} digests written into {}", files.join(" and ")),

@@ -171,7 +171,10 @@ fn by_hand(system: &str, before: Diagnosis, options: &SetupOptions) -> anyhow::R
 fn complete(after: Diagnosis, options: &SetupOptions) -> anyhow::Result<Diagnosis> {
     let missing = after.missing(options);
     if !missing.is_empty() {
-        bail!("still missing after the setup:\n{}", lines(&missing));
+        bail!(
+            UserError::new(format!("still missing after the setup:\n{}", lines(&missing)))
+                .hint("`cargo xtask doctor` shows the hint for each of them")
+        );
     }
     Ok(after)
 }

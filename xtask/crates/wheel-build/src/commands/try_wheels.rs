@@ -165,8 +165,12 @@ fn unknown(word: &str, known: &[String]) -> UserError {
 
 /// Audits the wheels.
 fn read(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<TriedWheel>> {
-    let inputs = cli::inputs(paths, "name wheels, or folders of wheels")?;
-    anyhow::ensure!(!inputs.wheels.is_empty(), UserError::new("no wheel to try"));
+    const PATHS: &str = "name wheels, or folders of wheels";
+    let inputs = cli::inputs(paths, PATHS)?;
+    anyhow::ensure!(
+        !inputs.wheels.is_empty(),
+        UserError::new("no wheels among the paths").hint(PATHS)
+    );
     let audit = |path: &Utf8PathBuf| {
         let audit = audit_wheel(path, &Expectations::default(), &Settings::default())?;
         let arch = audit.facts.arch();

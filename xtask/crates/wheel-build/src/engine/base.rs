@@ -276,9 +276,11 @@ fn pull_without_request(
     match engine.query_again(&engine.client.step(args).timeout(PULL_LIMIT)) {
         Ok(_) => {
             let image = local(engine, image, pinned, platform)?.ok_or_else(|| {
-                EngineError::Base(UserError::new(format!(
-                    "`{reference}` was pulled, but it is not for {platform}"
-                )))
+                let message =
+                    format!("`{reference}` is an image of another platform than {platform}");
+                let hint =
+                    "correct `digest` of the target in wheels.toml: `cargo xtask pin` writes it";
+                EngineError::Base(UserError::new(message).hint(hint))
             })?;
             Ok(Ok(BaseImage { origin: Origin::Pulled, ..image }))
         }

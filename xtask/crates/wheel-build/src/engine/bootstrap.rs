@@ -1,5 +1,5 @@
-//! Makes a base image from the distribution's packages, for machines where no container registry
-//! answers: mmdebstrap or dnf makes the root file system, and this module makes an image of it.
+//! Makes a base image from the distribution's packages, for machines without a container registry.
+//! mmdebstrap or dnf makes the root file system, and this module makes an image of it.
 
 mod dnf;
 
@@ -143,10 +143,10 @@ pub(super) fn make(
     note: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
     let Some(bootstrap) = &target.bootstrap else {
-        return Err(EngineError::Base(UserError::new(format!(
-            "target `{}` has no `bootstrap`",
-            target.name
-        ))));
+        let message = format!("target `{}` has no `bootstrap`", target.name);
+        let hint =
+            "add `bootstrap` to its `[[target]]` in wheels.toml, or use `wheels --base pull`";
+        return Err(EngineError::Base(UserError::new(message).hint(hint)));
     };
     fs_err::create_dir_all(work)?;
     remove_leftovers(work)?;
@@ -274,12 +274,15 @@ fn run(
     if finished.success {
         return Ok(());
     }
-    Err(EngineError::Base(UserError::new(format!(
+    let message = format!(
         "`{}` could not make `{}` for {platform}:\n{}",
         step.program,
         target.image,
         Vec::from(account.tail).join("\n")
-    ))))
+    );
+    let hint = "check the addresses and names in `bootstrap` of this `[[target]]` in wheels.toml; \
+                `cargo xtask doctor` checks the tools";
+    Err(EngineError::Base(UserError::new(message).hint(hint)))
 }
 
 /// The progress of mmdebstrap, parsed from its output.

@@ -111,9 +111,9 @@ pub(crate) fn check(engine: &Engine, host: &impl Host) -> Result<(), EngineError
         let tried = fs_err::create_dir_all(&folder)
             .and_then(|()| tempfile::NamedTempFile::new_in(&folder).map(drop));
         tried.map_err(|error| {
-            EngineError::Unusable(UserError::new(format!(
-                "the cache `{folder}` cannot be written: {error}"
-            )))
+            let message = format!("the cache `{folder}` cannot be written: {error}");
+            let hint = "name a folder with write permission in `wheels --cache-to` or in `to` of `[cache]` in wheels.toml";
+            EngineError::Unusable(UserError::new(message).hint(hint))
         })?;
     }
     if !cache.to.is_empty() {

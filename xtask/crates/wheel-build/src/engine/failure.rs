@@ -293,8 +293,8 @@ fn advice(step: &FailedStep) -> Option<String> {
         ["Killed signal terminated program", "signal: 9, SIGKILL", "died with <Signals.SIGKILL"];
     if any(&killed) || step.tail.iter().any(|line| line.trim() == "Killed") || exited(step, 137) {
         return Some(
-            "the system killed a program, probably because memory ran out: run fewer jobs at once \
-             (`wheels --jobs 1`), compile with fewer processes (`MAKEFLAGS=-j1`, `CARGO_BUILD_JOBS=1`), \
+            "the system killed a program, probably because memory ran out. Run one job at a time (`wheels --jobs 1`), \
+             set `env = { MAKEFLAGS = \"-j1\", CARGO_BUILD_JOBS = \"1\" }` in `[build]` of wheels.toml, \
              or increase the engine's memory"
                 .to_owned(),
         );
@@ -315,9 +315,8 @@ fn advice(step: &FailedStep) -> Option<String> {
     // 128 plus the number of the signal. QEMU prints the signal's name.
     if any(&["Illegal instruction"]) || exited(step, 132) {
         return Some(
-            "a program uses instructions that the processor lacks. An emulated processor has the level of \
-             `[check] isa` for its architecture: build the wheel for that level, or change the level if \
-             the system itself needs a higher one"
+            "a program uses instructions that the processor lacks. Remove flags such as `-march=native`. An \
+             emulated processor has the level of `[check] isa`: raise the level if the system itself needs more"
                 .to_owned(),
         );
     }

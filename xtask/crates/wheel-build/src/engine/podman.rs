@@ -51,18 +51,21 @@ pub(crate) fn check(engine: &Engine) -> Result<(), EngineError> {
         ),
     ];
     if let Some((_, lack)) = unsupported.iter().find(|(is_set, _)| *is_set) {
-        return Err(EngineError::Unusable(UserError::new(format!(
-            "podman does not support {lack}"
-        ))));
+        let message = format!("podman does not support {lack}");
+        let hint = "omit the option, or build with docker (`--engine docker`)";
+        return Err(EngineError::Unusable(UserError::new(message).hint(hint)));
     }
     let text = engine.query(&client.step(["version", "--format", "{{.Client.Version}}"]))?;
     if Version::parse(&text).is_some_and(|version| version < OLDEST) {
-        return Err(EngineError::Unusable(UserError::new(format!(
-            "podman {} found, {OLDEST} or later required for named contexts",
-            text.trim()
-        ))));
+        let message =
+            format!("podman {} found, {OLDEST} or later required for named contexts", text.trim());
+        return Err(EngineError::Unusable(UserError::new(message).hint(newer())));
     }
     Ok(())
+}
+
+fn newer() -> String {
+    format!("install podman {OLDEST} or later, or build with docker (`--engine docker`)")
 }
 
 /// The platforms that podman can run: this machine's own, and those that the kernel emulates.
@@ -70,9 +73,7 @@ pub(crate) fn platforms(engine: &Engine) -> Result<Vec<Platform>, EngineError> {
     let info = engine.client.step(["info", "--format", "{{.Host.Arch}}"]);
     let text = engine.query(&info).map_err(|error| match error {
         EngineError::Exec(error @ ExecError::NotFound { .. }) => {
-            EngineError::Unusable(UserError::new(format!("{error}")).hint(format!(
-                "install podman {OLDEST} or later, or build with docker (`--engine docker`)"
-            )))
+            EngineError::Unusable(UserError::new(format!("{error}")).hint(newer()))
         }
         other => other,
     })?;

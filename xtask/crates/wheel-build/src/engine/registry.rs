@@ -107,7 +107,9 @@ pub(super) fn named(
 ) -> Result<Result<Published, Unknown>, EngineError> {
     let read = |text: String| {
         let manifest = serde_json::from_str(&text).map(index);
-        manifest.map_err(|error| Unknown::Silent(format!("its answer makes no sense: {error}")))
+        manifest.map_err(|error| {
+            Unknown::Silent(format!("its answer is not an image manifest: {error}"))
+        })
     };
     Ok(inspect(engine, "{{json .Manifest}}", image)?.and_then(read))
 }
@@ -132,9 +134,8 @@ fn inspect(
 }
 
 /// Interprets the client's last message. `not found` can also be about a credential helper, a host or a file of
-/// certificates. So only the registry's own messages count: an error code of its protocol (OCI distribution
-/// specification, "Error Codes"), its status for a manifest, or the client's message about a reference or
-/// a platform.
+/// certificates. So only the registry's own messages count: an error code of its protocol, its status for a
+/// manifest, or the client's message about a reference or a platform (OCI distribution specification, "Error Codes").
 pub(super) fn interpret(answer: &str) -> Unknown {
     let answer =
         answer.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();

@@ -17,7 +17,7 @@ const PATTERN: &str = "xtas[k]";
 pub(super) fn join(text: &str, is_copied: bool) -> anyhow::Result<(String, Vec<String>)> {
     let mut manifest: DocumentMut = text.parse()?;
     let workspace = manifest.entry("workspace").or_insert(Item::Table(Table::new()));
-    let workspace = workspace.as_table_like_mut().context("`workspace` is not a table")?;
+    let workspace = workspace.as_table_like_mut().context("`[workspace]` is not a table")?;
     let mut lines = Vec::new();
     let mut add = |key: &str, path: &str, other: &str| -> anyhow::Result<()> {
         let list = workspace.entry(key).or_insert(value(Array::new()));

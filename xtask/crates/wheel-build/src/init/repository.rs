@@ -15,9 +15,9 @@ pub(super) fn note(exec: &Exec, folder: &Utf8Path) -> Option<String> {
         Ok(git) if git.success => {
             let top = Utf8Path::new(git.stdout.trim());
             Some(format!(
-                "`{folder}` is not the top of its git repository, `{top}`: the build uses only the files of this \
-                 folder, and GitHub only reads workflows at the top; move `{workflow}` to \
-                 `{}` and change it to run its commands in this folder",
+                "`{folder}` is not the top of its git repository, `{top}`. The build uses only the files of this \
+                 folder. GitHub reads workflows only at the top: move `{workflow}` to \
+                 `{}`, and make it run its commands in this folder",
                 top.join(workflow)
             ))
         }

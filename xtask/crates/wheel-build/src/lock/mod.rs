@@ -132,7 +132,7 @@ impl LockFile {
         if file.version != VERSION {
             let version = file.version;
             return Err(wrong(format!(
-                "version {version} is not the version {VERSION} of this tool"
+                "its format has the version {version}, but this tool supports {VERSION}"
             )));
         }
         match file.problem() {
@@ -158,7 +158,8 @@ impl LockFile {
         for environment in &self.environments {
             let name = || format!("{} {}", environment.name, environment.platform);
             if !is_word(&environment.name) || !is_word(&environment.platform) {
-                return Some("a target or platform is not a valid word".to_owned());
+                let name = name();
+                return Some(format!("`{}` is not a target and a platform", name.escape_debug()));
             }
             if !seen.insert((&environment.name, &environment.platform)) {
                 return Some(format!("{} has two entries", name()));
@@ -167,7 +168,8 @@ impl LockFile {
             for interpreter in &environment.interpreters {
                 if !is_word(&interpreter.id) || !ids.insert(&interpreter.id) {
                     return Some(format!(
-                        "an interpreter of {} is not a valid word or has two entries",
+                        "the interpreter `{}` of {} is invalid or has two entries",
+                        interpreter.id.escape_debug(),
                         name()
                     ));
                 }
@@ -175,7 +177,7 @@ impl LockFile {
                 let long = |list: &Vec<Requirement>| lines(list).len() > MAX_ARGUMENT;
                 if lists.into_iter().flatten().any(long) {
                     return Some(format!(
-                        "{} {} has too many requirements",
+                        "the requirements of {} {} have more than {MAX_ARGUMENT} bytes",
                         name(),
                         interpreter.id
                     ));
@@ -183,13 +185,22 @@ impl LockFile {
             }
             let own = environment.interpreters.iter().flat_map(|it| &it.packages);
             let packages: Vec<_> = environment.packages.iter().chain(own).collect();
-            if packages.iter().any(|(name, version)| !is_word(name) || !is_word(version)) {
-                return Some(format!("a package of {} or its version is not a valid word", name()));
+            let wrong = packages.iter().find(|(name, version)| !is_word(name) || !is_word(version));
+            if let Some((package, version)) = wrong {
+                let text = format!("{package} {version}");
+                return Some(format!(
+                    "`{}` of {} is not a package and a version",
+                    text.escape_debug(),
+                    name()
+                ));
             }
             if packages.iter().map(|(name, version)| name.len() + version.len() + 2).sum::<usize>()
                 > MAX_ARGUMENT
             {
-                return Some(format!("{} has too many packages", name()));
+                return Some(format!(
+                    "the packages of {} have more than {MAX_ARGUMENT} bytes",
+                    name()
+                ));
             }
         }
         None

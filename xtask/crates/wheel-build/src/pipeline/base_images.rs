@@ -285,12 +285,12 @@ fn pushing_failed(error: EngineError, repository: &str) -> EngineError {
     };
     EngineError::Base(
         UserError::new(format!(
-            "`{repository}` did not accept the base image: {}",
+            "could not push the base image to `{repository}`: {}",
             message.trim_start_matches("ERROR: ").trim()
         ))
         .hint(
-            "run `docker login` if the registry requires it; the engine's cache has the image, so \
-             the same command continues from there",
+            "run `docker login` if the registry requires it, then the same command again: the engine's cache has the \
+             image",
         ),
     )
 }

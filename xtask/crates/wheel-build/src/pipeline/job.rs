@@ -200,7 +200,7 @@ pub(super) fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, 
                 "target `{}` has {configured} in wheels.toml, but its image has {found}",
                 job.target.name
             ))
-            .hint("correct `libc` in wheels.toml, or `image`"),
+            .hint("correct `glibc` or `musl` of this `[[target]]` in wheels.toml, or its `image`"),
         ));
     }
     Ok(info)
@@ -225,20 +225,23 @@ pub(super) fn pick_wheel(
             name.is_ok_and(|n| n.tags.expand().iter().any(|tag| job.interpreter.accepts(tag)))
         })
         .collect();
-    match ours.as_slice() {
-        [one] => Ok(workspace.built_folder().join(one)),
-        [] => Err(PipelineError::Wrong(UserError::new(format!(
+    let message = match ours.as_slice() {
+        [one] => return Ok(workspace.built_folder().join(one)),
+        [] => format!(
             "the build produced no wheel for {} (it produced: {})",
             job.interpreter,
             if wheels.is_empty() { "nothing".to_owned() } else { names(&wheels) }
-        )))),
-        several => Err(PipelineError::Wrong(UserError::new(format!(
+        ),
+        several => format!(
             "the build produced {} wheels for {}, expected one: {}",
             several.len(),
             job.interpreter,
             names(&several.iter().map(|name| **name).collect::<Vec<_>>())
-        )))),
-    }
+        ),
+    };
+    let hint = "the build backend, or the recipe of the source's justfile, must write one wheel that this interpreter \
+                can install";
+    Err(PipelineError::Wrong(UserError::new(message).hint(hint)))
 }
 
 /// File names that a package chose, safe to print.
@@ -266,7 +269,9 @@ pub(super) fn audited(
     let wrong =
         |error: &dyn std::fmt::Display| PipelineError::Wrong(UserError::new(error.to_string()));
     let libc = job.target.libc.or_else(|| info.libc()).ok_or_else(|| {
-        PipelineError::Wrong(UserError::new("the C library of the target is unknown"))
+        let message = format!("the C library of the target `{}` is unknown", job.target.name);
+        let hint = "set `glibc` or `musl` of this `[[target]]` in wheels.toml";
+        PipelineError::Wrong(UserError::new(message).hint(hint))
     })?;
     let arch = job.platform.arch();
     let target_tag = libc.platform_tag(arch);
@@ -310,10 +315,12 @@ pub(super) fn audited(
 /// The tag of the `floor` policy: the newest glibc version that symbols require, as in auditwheel.
 fn floor_tag(audit: &Audit, arch: Arch, raw: &Utf8Path) -> Result<PlatformTag, PipelineError> {
     audit.facts.floor_tag(arch).ok_or_else(|| {
-        PipelineError::Wrong(UserError::new(format!(
-            "no manylinux tag applies to `{}`, which `tag = \"floor\"` requires",
-            raw.file_name().unwrap_or_default()
-        )))
+        let file = raw.file_name().unwrap_or_default();
+        let message =
+            format!("no manylinux tag applies to `{file}`, but `tag = \"floor\"` requires one");
+        let hint =
+            "remove `tag` from `[check]` of wheels.toml: the wheel then has the tag of its target";
+        PipelineError::Wrong(UserError::new(message).hint(hint))
     })
 }
 

@@ -114,19 +114,21 @@ impl Request {
     }
 }
 
+/// Hint: the interpreters that `--python` accepts.
+const PYTHONS: &str = "write interpreters like `cp311`, `cp314t` or `pp311`";
+
 /// Interpreters of the command line, comma-separated or repeated.
 fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, UserError> {
     let mut pythons = Vec::new();
     for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
-        let python = parse_interpreter(word).map_err(|error| {
-            UserError::new(error).hint("write interpreters like `cp311`, `cp314t` or `pp311`")
-        })?;
+        let python =
+            parse_interpreter(word).map_err(|error| UserError::new(error).hint(PYTHONS))?;
         if !pythons.contains(&python) {
             pythons.push(python);
         }
     }
     if pythons.is_empty() && !words.is_empty() {
-        return Err(UserError::new("`--python` is empty"));
+        return Err(UserError::new("`--python` is empty").hint(PYTHONS));
     }
     Ok(pythons)
 }

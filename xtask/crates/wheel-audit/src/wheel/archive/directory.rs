@@ -40,7 +40,7 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R) -> Result<Found, ArchiveError
     }
     if entries.len() != usize::from(end.count) {
         return Err(ArchiveError::Malformed(
-            "the directory does not have the number of members that it states",
+            "its directory has another number of members than its end record",
         ));
     }
     drop(bytes);
@@ -62,8 +62,8 @@ fn without_end<R: Read + Seek>(reader: &mut R) -> Result<&'static str, ArchiveEr
     reader.take(4).read_to_end(&mut start)?;
     Ok(match start.as_slice() {
         [] => "the file is empty",
-        b"PK\x03\x04" => "it is truncated, the directory at its end is missing",
-        _ => "it does not begin as one, and has no directory at its end",
+        b"PK\x03\x04" => "it is truncated: the directory at its end is missing",
+        _ => "it has no zip signature at its start and no directory at its end",
     })
 }
 

@@ -50,7 +50,7 @@ fn other_sizes<const N: usize>(extra: &[u8], short: [u32; N]) -> Option<&'static
     let present = numbers(field).count();
     // The number of a disk may follow the sizes.
     if present < needed || !matches!(field.len() % 8, 0 | 4) {
-        return Some("lacks the sizes that it is there for");
+        return Some("lacks the sizes that the header has no space for");
     }
     let same = || numbers(field).eq(wide(extra, short).into_iter().take(present)) && present <= N;
     (present > needed && !same()).then_some("contradicts its sizes")
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(reason(&zip64(&[9]), [7, 5]), Some("contradicts its sizes"));
         assert_eq!(reason(&zip64(&[7, 5]), [7, ONES]), Some("contradicts its sizes"));
         assert_eq!(reason(&zip64(&[7, 5, 0]), [7, 5]), Some("contradicts its sizes"));
-        let few = Some("lacks the sizes that it is there for");
+        let few = Some("lacks the sizes that the header has no space for");
         assert_eq!(reason(&zip64(&[7]), [ONES, ONES]), few);
         assert_eq!(reason(&[1, 0, 2, 0, 7, 7], [7, 5]), few);
         let twice = [zip64(&[7, 5]), zip64(&[9, 5])].concat();

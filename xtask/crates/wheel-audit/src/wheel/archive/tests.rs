@@ -409,7 +409,7 @@ fn other_files_are_errors_with_their_kind() {
     for (bytes, word) in [
         (&b""[..], "empty"),
         (&whole[..whole.len() - 30], "truncated"),
-        (b"<html>not found</html>", "does not begin as one"),
+        (b"<html>not found</html>", "no zip signature"),
     ] {
         let error = open(bytes).unwrap_err().to_string();
         assert!(error.contains(word), "{error}");

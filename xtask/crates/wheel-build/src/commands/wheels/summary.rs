@@ -174,7 +174,7 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
 pub(super) fn annotations(report: &RunReport) -> Vec<Annotation> {
     let failures = causes(report).into_iter().map(|(failure, jobs)| {
         let title = match failure.reason {
-            FailureReason::Network => format!("{}: source does not answer", titles(&jobs)),
+            FailureReason::Network => format!("{}: a host does not answer", titles(&jobs)),
             _ => format!("no wheel for {}", titles(&jobs)),
         };
         let found = headline(&failure.tail);
@@ -210,7 +210,7 @@ pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> 
         };
         let entry = manifest.files.iter().find(of_it)?;
         let path = report.dist.join(text::shown(&entry.path).to_string());
-        Some(format!("{path} is still the wheel of an earlier build"))
+        Some(format!("note: `{path}` is the wheel of an earlier build"))
     });
     old.collect()
 }
@@ -233,7 +233,10 @@ fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
     if !failure.consequence {
         let more = match jobs.len() {
             1 => String::new(),
-            more => format!(" (and those of {} beside it)", report::counted(more - 1, "job")),
+            more => {
+                let more = report::counted(more - 1, "more job");
+                format!(" (the same folder has the logs of {more})")
+            }
         };
         let _ = write!(text, "\nlog: {}{more}", failure.log);
     }
@@ -397,7 +400,7 @@ mod tests {
 
         error: rocky9 linux/amd64 cp311, cp313; alma9 linux/amd64 cp311: no base image
           | last line
-        log: logs/a.log (and those of 2 jobs beside it)
+        log: logs/a.log (the same folder has the logs of 2 more jobs)
         ");
     }
 

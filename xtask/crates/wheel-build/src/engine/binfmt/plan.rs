@@ -37,8 +37,8 @@ pub(crate) fn install(
     }
     if !has_kernel_support(machine) {
         let what = "this kernel has no `binfmt_misc`, which emulation requires";
-        let hint = "use a kernel built with CONFIG_BINFMT_MISC; a container or virtual machine uses the \
-                    kernel of the machine outside";
+        let hint =
+            "use a kernel built with CONFIG_BINFMT_MISC; a container uses the kernel of its host";
         return Err(refused(what.to_owned(), hint.to_owned()));
     }
     match chosen(machine, facts, &lacking, method) {
@@ -90,12 +90,13 @@ fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<Setu
     match &facts.engine {
         EngineState::Answers(_) => {}
         EngineState::Denied => {
-            let hint = "`sudo usermod -aG docker \"$USER\"` allows it, from the next login on";
-            let what = "this user may not talk to the engine";
+            let hint = "run `sudo usermod -aG docker \"$USER\"`, then log in again";
+            let what = "this user has no access to the engine";
             return Err(refused(what.to_owned(), hint.to_owned()));
         }
         EngineState::Silent(_) | EngineState::NoClient => {
-            let hint = "run `cargo xtask setup` to start one; `cargo xtask binfmt install --method package` needs none";
+            let hint = "run `cargo xtask setup` to start one, or use `cargo xtask binfmt install --method package`, \
+                        which requires none";
             return Err(refused("no engine answers".to_owned(), hint.to_owned()));
         }
     }
@@ -129,13 +130,13 @@ fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Res
     }
     if !machine.has(MOUNT) {
         let step = Step::new("modprobe", ["binfmt_misc"])
-            .hint("inside a container, load it on the machine outside");
+            .hint("in a container, run `modprobe binfmt_misc` on the host");
         plan.root_runs(facts, "load the kernel's module `binfmt_misc`".to_owned(), step);
     }
     let mount = machine.at(MOUNT);
     if !facts.binfmt.mounted {
         let step = Step::new("mount", ["-t", "binfmt_misc", "binfmt_misc", mount.as_str()])
-            .hint("a container may mount it only with `docker run --privileged`");
+            .hint("in a container, start the container with `docker run --privileged`");
         plan.root_runs(facts, format!("mount `{mount}`"), step);
     }
     for row in lacking {
@@ -155,7 +156,7 @@ fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Res
             write
         };
         let step = Step::new("sh", ["-c", &script])
-            .hint("the kernel only accepts it from root outside of containers");
+            .hint("run the command as root on the host: the kernel rejects it from a container");
         plan.root_runs(facts, format!("register the emulator for {} as `{name}`", row.arch), step);
     }
     Ok(plan)

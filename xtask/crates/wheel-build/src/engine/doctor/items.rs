@@ -102,16 +102,17 @@ fn engine(facts: &Facts) -> Item {
         EngineState::Denied => missing("runs, but this user has no access to it".to_owned())
             .hint("sudo usermod -aG docker \"$USER\" && newgrp docker"),
         EngineState::Silent(reason) => match facts.engine_elsewhere() {
-            Some(place) => missing(format!("{place} names one that does not answer: {reason}"))
+            Some(place) => missing(format!("the engine of {place} does not answer: {reason}"))
                 .hint("unset DOCKER_HOST; docker context use default"),
             None if facts.has("dockerd") => {
                 missing("installed, but not running".to_owned()).hint("cargo xtask setup")
             }
-            None => missing("not installed; the client alone cannot build".to_owned())
+            None => missing("not installed; the client cannot build without it".to_owned())
                 .hint(setup_or(facts, ENGINE_DOCS)),
         },
         EngineState::NoClient if facts.has("dockerd") => {
-            missing("installed, but there is no client".to_owned()).hint("cargo xtask setup")
+            missing("installed, but the client `docker` is missing".to_owned())
+                .hint("cargo xtask setup")
         }
         EngineState::NoClient => {
             missing("not installed".to_owned()).hint(setup_or(facts, ENGINE_DOCS))

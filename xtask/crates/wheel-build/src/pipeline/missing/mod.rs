@@ -1,5 +1,5 @@
-//! Finds the missing part of a failed build (a header, a library, a module of pkg-config, a program, Rust), and the key of
-//! `wheels.toml` that provides it.
+//! Finds the missing part of a failed build, and the key of `wheels.toml` that provides it. A part is a header, a library,
+//! a module of pkg-config, a program or Rust.
 //!
 //! The output of a package only selects rows of the table for a hint. The hint never repeats its text.
 
@@ -31,8 +31,8 @@ pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
         failure.reason = FailureReason::Step;
         failure.hint = Some(
             "the build has no network. List the projects that it installs in `requires` in \
-             `[build]` of wheels.toml, or set `network = true` there if it downloads other files: \
-             the build is then not isolated"
+             `[build]` of wheels.toml. If it downloads other files, set `network = true` there: the \
+             build is then not isolated"
                 .to_owned(),
         );
     }
@@ -87,8 +87,7 @@ fn unknown(missing: &[Missing]) -> Option<String> {
          with `system_packages` in `[build]`. `cargo xtask shell --last-failed` opens a shell \
          before that step"
     } else if any(|each| matches!(each, Missing::Generated)) {
-        "the source lacks a file that a generator writes: run the generator with `before-build` in \
-         `[build]` of wheels.toml, for example `before-build = \"pip install cython && cython -3 \
+        "the source lacks a file that a generator writes. Run the generator in `[build]` of wheels.toml, for example `before-build = \"pip install cython && cython -3 \
          package/module.pyx\"` with `requires = [\"cython\"]`"
     } else if any(|each| matches!(each, Missing::BuildRequirement)) {
         "add the module to `requires` in `[build-system]` of pyproject.toml. If `requirements` in `[build]` of \

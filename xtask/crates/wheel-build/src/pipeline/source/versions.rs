@@ -85,8 +85,8 @@ pub(super) fn check_depth(folder: &Utf8Path, history: &History) -> Result<(), Us
     let Some(tool) = tool(folder) else { return Ok(()) };
     let commit = &history.head[..history.abbrev as usize];
     Err(UserError::new(format!(
-        "the package takes its version from git ({tool}), but this is a shallow clone: commit \
-         {commit} has no tag, and the clone may lack earlier tags and commits"
+        "the version of the package comes from git ({tool}), but commit {commit} has no tag and this shallow clone may \
+         lack the earlier ones"
     ))
     .hint("run `git fetch --unshallow --tags`, or set `fetch-depth: 0` of actions/checkout"))
 }

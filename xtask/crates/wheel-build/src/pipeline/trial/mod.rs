@@ -119,7 +119,7 @@ impl TrialRun<'_> {
             Policies::builtin().limits(system.distribution.libc.platform_tag(platform.arch()));
         let is_promised = |name: &str| limits.as_ref().is_some_and(|limits| limits.library(name));
         if !report.unprivileged {
-            note("warning: the engine has one user only: code of the wheels ran as root");
+            note("warning: the engine cannot switch to `nobody`: code of the wheels ran as root");
         }
         let trial = |(index, (wheel, cell)): (usize, &(&Wheel, Cell))| {
             let observed = report.wheels.get(&index.to_string()).cloned();

@@ -108,7 +108,10 @@ pub(crate) fn pipeline(config: &Config, tool: &Tool) -> Result<String, UserError
     let (machine, runner) = machines
         .get_key_value("amd64")
         .or_else(|| machines.first_key_value())
-        .ok_or_else(|| UserError::new("`[ci]` of wheels.toml selects no target"))?;
+        .ok_or_else(|| {
+            UserError::new("`[ci]` of wheels.toml selects no target")
+                .hint("name targets in `targets` of `[ci]`, or remove the key to build all")
+        })?;
     let of_machine = |(machine, runner): (&&str, &&str)| {
         entry(&[("MACHINE", (*machine).to_owned()), ("RUNNER", (*runner).to_owned())])
     };
