@@ -157,8 +157,8 @@ fn done(facts: ElfFacts) -> Reading {
     Reading::Done(Box::new(Ok(facts)))
 }
 
-/// Reads the machine code of a file: from memory if all of it is there, otherwise in one more pass, or two if the
-/// locations of functions are unknown. `None` if the file has no code.
+/// Reads the machine code of a file. If it is not in memory, this takes one more pass, or two if the locations of
+/// functions are unknown. `None` if the file has no code.
 fn code<E>(
     mut kept: Sparse,
     outline: Result<Box<Outline>, IsaError>,

@@ -308,7 +308,7 @@ pub(super) fn terminated(bytes: &[u8], limit: usize) -> Option<&[u8]> {
     memchr::memchr(0, bytes).map(|end| &bytes[..end])
 }
 
-/// The parts of a file that are always needed or small: the dynamic section, notes, loaded segments of at most
+/// The parts of a file that are always needed or small. These are the dynamic section, notes, loaded segments of at most
 /// `small` bytes, and the section headers with `names` bytes before them. Empty if the headers are invalid.
 pub(super) fn named_parts(source: &dyn FileBytes, small: u64, names: u64) -> Vec<Range<u64>> {
     let Ok(mut image) = Image::open(source) else {

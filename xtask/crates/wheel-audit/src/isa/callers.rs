@@ -1,7 +1,7 @@
 //! Finds the functions that call an imported symbol.
 //!
-//! A call goes to a stub in the procedure linkage table, which jumps to the address in a slot, or it loads the
-//! address from the slot itself. Relocations assign slots to symbols.
+//! A call loads the address of its target from a slot, or jumps to a stub in the procedure linkage table that does.
+//! Relocations assign slots to symbols.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -5,8 +5,8 @@
 //!   own.
 //! - A glibc above the last policy (2.43) does the same with the last policy. Newer versions of libstdc++ and
 //!   libgcc are not allowed, because no source defines them for all such systems.
-//! - musl has no symbol versions. A file with a `GLIBC_` version was linked with glibc, and musl may lack its
-//!   functions (`__snprintf_chk`), so no musllinux tag allows it.
+//! - musl has no symbol versions. A file with a `GLIBC_` version was linked with glibc. No musllinux tag allows it,
+//!   because musl may lack its functions (`__snprintf_chk`).
 //! - No tag allows a `GLIBC_` name without a number that no policy lists (`GLIBC_PRIVATE`, `GLIBC_ABI_GNU2_TLS`).
 
 use std::{

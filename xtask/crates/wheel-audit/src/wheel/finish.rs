@@ -83,12 +83,12 @@ impl From<WriteError> for FinishError {
     }
 }
 
-/// Writes the wheel `input` to `out_dir` as a canonical archive, so that wheels with the same content have the same
-/// bytes: sorted members and `RECORD` rows, metadata last, one time, one compression, modes 0644 and 0755, no
-/// folders.
+/// Writes the wheel `input` to `out_dir` as a canonical archive: wheels with the same content have the same bytes.
+/// Members and `RECORD` rows are sorted, metadata is last. There is one time, one compression, and no folder.
+/// Modes are 0644 and 0755.
 ///
-/// `platform` (`manylinux_2_36_x86_64`, or several joined by dots) replaces the platform tag in the file name, in the
-/// `Tag` lines of `WHEEL`, in SBOMs that contain the file name, and in the `RECORD` rows of these files. All members
+/// `platform` (`manylinux_2_36_x86_64`, or several joined by dots) replaces the platform tag in the file name, in `WHEEL`
+/// and in SBOMs that contain the file name. Their `RECORD` rows change, too. All members
 /// have the time `modified`, in seconds since 1970, or else the latest time in `input`.
 ///
 /// Creates the file atomically, after it is complete on disk. Returns its path.

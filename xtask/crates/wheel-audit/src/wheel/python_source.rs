@@ -1,5 +1,5 @@
-//! Determines names that a Python module certainly lacks, without parsing it: the source does not contain the name,
-//! and nothing in it defines names at run time.
+//! Determines names that a Python module certainly lacks, without parsing it. The source does not contain such a name,
+//! and defines no names at run time.
 
 use memchr::memmem;
 

@@ -94,8 +94,8 @@ impl CacheSpec {
         self.field(field).is_none_or(str::is_empty).then_some(field)
     }
 
-    /// The fields of this cache for the job with this `scope`, so that no two jobs share a place: a subfolder
-    /// of a local cache, a tag in a registry's repository, or a scope at GitHub.
+    /// The fields of this cache for the job with this `scope`. No two jobs share a place: it is a subfolder of a local
+    /// cache, a tag in a registry's repository, or a scope at GitHub.
     pub(crate) fn scoped(&self, scope: &str) -> Vec<String> {
         let mut fields = vec![format!("type={}", self.kind)];
         let mut has_scope = false;

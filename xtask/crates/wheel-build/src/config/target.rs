@@ -135,7 +135,7 @@ fn is_image_reference(word: &str) -> bool {
 }
 
 /// Makes a target name from an image reference. `debian:11` becomes `debian11`. A reference with a
-/// registry or a path becomes its last part and a short hash of the whole, so that two images never
+/// registry or a path becomes its last part and a short hash of the whole. Two images therefore never
 /// share a folder. The name is valid in file names and image tags.
 pub(crate) fn name_of_image(image: &str) -> String {
     let last = image.rsplit('/').next().unwrap_or(image);

@@ -37,8 +37,8 @@ pub(super) fn usage(path: &[String]) -> Option<String> {
     }
 }
 
-/// The first key of `value`, at `path`, that is a table where another type is expected, or the reverse, with a
-/// message. serde would accept a list for the values of a table, and a table for an enum.
+/// The first key of `value`, at `path`, that is wrongly a table or wrongly not one, with a message. serde would accept
+/// a list for the values of a table, and a table for an enum.
 pub(super) fn misshapen(path: &[String], value: &Value) -> Option<(Vec<String>, String)> {
     let known = EXAMPLES.iter().find_map(|example| find(example, path, Vec::new(), false))?.1;
     let is_item = path.last().is_some_and(|step| step.starts_with('['))

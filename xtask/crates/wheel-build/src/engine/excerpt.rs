@@ -64,8 +64,8 @@ struct Group {
 }
 
 impl Group {
-    /// The numbers of `count` lines: the first errors of a compiler, which cause the others, or the head and the
-    /// end of a traceback, which is the exception.
+    /// The numbers of `count` lines: the first errors of a compiler, which cause the others. For a traceback, the
+    /// head, and the exception at its end.
     fn first(&self, count: usize) -> Vec<usize> {
         let head = if self.is_traceback { 1.min(count) } else { count };
         let (head, rest) = self.lines.split_at(head.min(self.lines.len()));

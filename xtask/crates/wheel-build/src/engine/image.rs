@@ -36,8 +36,8 @@ pub(crate) struct BaseImage {
     pub digest: String,
     /// Where it came from.
     pub origin: Origin,
-    /// The named contexts that a build needs with it: the image itself, if the builder cannot see the engine's
-    /// images, and prebuilt images on top of it.
+    /// The named contexts that a build needs with it: prebuilt images on top of it, and the image itself if the
+    /// builder cannot see the engine's images.
     pub contexts: BTreeMap<String, String>,
     /// The same system's image for the engine's own platform, if its programs may do the work of an emulated
     /// compiler.

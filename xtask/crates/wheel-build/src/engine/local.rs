@@ -1,8 +1,8 @@
 //! Base images in the engine, and their digests.
 //!
-//! The digest of an image is that of its name: the pinned one, or the tag's. From an index of many
-//! platforms, only this platform's image is pulled, and xtask records the index it belongs to: an engine with
-//! the classic image store keeps one image under a reference, so that platforms would replace each other.
+//! The digest of an image is that of its name: the pinned one, or the tag's. From an index of many platforms, xtask
+//! pulls only this platform's image, and records the index it belongs to. An engine with the classic image store
+//! keeps one image under a reference, so platforms would replace each other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -32,8 +32,8 @@ impl JobBudget {
         Self { jobs: jobs.max(1), memory: u64::MAX }
     }
 
-    /// The budget of the machine of `engine`: one job for each core, because a job mostly runs one compiler at a
-    /// time, limited by the available memory.
+    /// The budget of the machine of `engine`: one job for each core, limited by the available memory. A job mostly
+    /// runs one compiler at a time.
     pub(crate) fn of(engine: &Engine) -> Self {
         let meminfo = fs_err::read_to_string(Utf8Path::new("/proc/meminfo")).unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);

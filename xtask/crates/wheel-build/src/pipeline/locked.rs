@@ -97,8 +97,8 @@ pub(super) fn after(
     Ok(info.noted(&interpreter, NOTE, &serde_json::json!({ "differences": differences })))
 }
 
-/// Returns whether the wheel of `job` in `dist/` was built or tested with versions other than the lock file's, from its
-/// provenance and `info`, its folder's report.
+/// Returns whether the wheel of `job` in `dist/` was built or tested with other versions than the lock file's. The
+/// versions are those of its provenance and of `info`, its folder's report.
 pub(super) fn differs(
     ctx: &Context<'_>,
     wheel: &Entry,

@@ -1,5 +1,5 @@
-//! One wheel for several interpreters: the lowest interpreter builds, and others that can install its wheel
-//! (`abi3`, `abi3t`, pure Python) test it, each in its own clean container.
+//! One wheel for several interpreters: the lowest interpreter builds it. Others that can install it (`abi3`, `abi3t`,
+//! pure Python) test it, each in its own clean container.
 //!
 //! A job shares only with jobs of the same target, platform and build settings ([`Job::shared_key`]). It waits for
 //! the build step of the lowest interpreter if a shareable wheel is expected; otherwise it uses what exists when it

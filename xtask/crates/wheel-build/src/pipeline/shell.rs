@@ -1,5 +1,5 @@
-//! A container at the start of a build step: an image of the state before the step, with its scripts, arguments,
-//! source and secrets at the same paths.
+//! A container at the start of a build step. Its image is the state before the step. Scripts, arguments, source and
+//! secrets have the same paths.
 //!
 //! The engine keeps no container of a failed step, but its cache has the state before it.
 

@@ -3,8 +3,8 @@
 //! The smoke test installs the wheel with pip in a clean container of its target and platform, which has the
 //! interpreter and no compiler. It imports the installed modules and calls a function of each.
 //!
-//! Both are stages of the same Dockerfile, so that they run where the build ran (an emulated platform, a remote
-//! engine), and a stopped run leaves no container behind.
+//! Both are stages of the same Dockerfile, so they run where the build ran (an emulated platform, a remote engine). A
+//! stopped run leaves no container behind.
 
 use std::collections::BTreeMap;
 

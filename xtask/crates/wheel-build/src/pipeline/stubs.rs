@@ -1,8 +1,8 @@
 //! Stubs for `xtask/` in the source archive of a package whose Cargo workspace has it as a member (pure).
 //!
 //! Cargo loads the manifest of every member, so the package does not build without them. A stub has no
-//! dependencies, and the lock file loses the packages that only the real member needs: the build fetches nothing
-//! for `xtask/`, and `cargo --locked` accepts the lock file.
+//! dependencies, so the build fetches nothing for `xtask/`. The lock file loses the packages that only the real
+//! member needs, so `cargo --locked` accepts it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -51,8 +51,8 @@ impl Workspace {
         Ok(Self { folder })
     }
 
-    /// Folder for an export of the engine: new and empty for each attempt, because a client that outlived a killed
-    /// run may still write into an older one.
+    /// Folder for an export of the engine, new and empty for each attempt. A client that outlived a killed run may still
+    /// write into an older one.
     pub(super) fn new_export(&self) -> io::Result<Utf8PathBuf> {
         for entry in fs_err::read_dir(&self.folder)? {
             let entry = entry?;

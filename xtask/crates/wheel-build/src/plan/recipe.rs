@@ -1,5 +1,5 @@
-//! The inputs of a stage of the Dockerfile, read from the Dockerfile itself, so that an image of the stage is known
-//! to be up to date after any change.
+//! Reads the inputs of a stage from the Dockerfile itself. Their hash shows whether an image of the stage is up to
+//! date.
 
 use std::collections::BTreeSet;
 

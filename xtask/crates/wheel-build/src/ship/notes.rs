@@ -1,4 +1,4 @@
-//! Release notes: contents and supported systems, from the manifest and the build reports alone, so that the same
+//! Release notes: contents and supported systems. They come from the manifest and the build reports alone, so the same
 //! wheels have the same notes (defects 14 and 18).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,8 +125,8 @@ fn tally(outcomes: impl Iterator<Item = String>) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// Distributions on which an installer prefers one of `own` among `all` for some interpreter: it prefers the tag
-/// with the newest C library (PEP 600, "Package installers").
+/// Distributions on which an installer prefers one of `own` among `all` for some interpreter. It prefers the tag with
+/// the newest C library (PEP 600, "Package installers").
 fn preferred_on(own: &[&Wheel], all: &[&Wheel], arch: Arch) -> String {
     let best = |wheel: &Wheel, system: &Distribution| {
         let tags = wheel.name.tags.platforms.iter().filter_map(|tag| tag.parse().ok());

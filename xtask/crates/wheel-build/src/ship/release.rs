@@ -1,8 +1,7 @@
 //! A release on GitHub: the commands that create or update it.
 //!
-//! A tag has its own release. The default branch has one rolling pre-release. Its files are replaced in place, so
-//! that an interrupted run removes no files of an earlier run, and its tag moves to the commit that they were built
-//! from.
+//! A tag has its own release. The default branch has one rolling pre-release. `release` replaces its files in
+//! place, so an interrupted run removes no files of an earlier run. Its tag moves to the commit of the files.
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};

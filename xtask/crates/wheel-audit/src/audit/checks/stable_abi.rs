@@ -83,8 +83,8 @@ fn bundled(elves: &[Elf]) -> BTreeMap<&str, &Elf> {
     bundled
 }
 
-/// For each file, a library that the loader loads with it, directly or indirectly, and that comes neither
-/// from the wheel nor from the system nor from the interpreter. It may export any symbol.
+/// For each file, a library of unknown origin that the loader loads with it, directly or indirectly: not from the
+/// wheel, the system or the interpreter. It may export any symbol.
 fn unknown_libraries(elves: &[Elf]) -> BTreeMap<&str, &str> {
     let bundled = bundled(elves);
     let mut known: BTreeMap<(&str, Option<Arch>), bool> = BTreeMap::new();

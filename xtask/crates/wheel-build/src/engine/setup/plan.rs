@@ -390,8 +390,8 @@ fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
     action
 }
 
-/// Returns true if the engine's bridge needs a fixed address: the bridge has none now, or the engine starts without
-/// udev and may create a bridge without one. The required program is only installed if the address is the only
+/// Returns true if the engine's bridge needs a fixed address. It has none now, or the engine starts without udev and
+/// may create a bridge without one. The required program is only installed if the address is the only
 /// problem, or together with the engine; a mere start needs no network.
 fn needs_bridge_address(facts: &Facts, engine: &MissingParts) -> bool {
     if facts.engine_elsewhere().is_some() {
@@ -402,8 +402,8 @@ fn needs_bridge_address(facts: &Facts, engine: &MissingParts) -> bool {
     started || (facts.bridge_address_changes && (can_have || facts.apt.is_some()))
 }
 
-/// Sets a fixed address for the engine's bridge; see [`Facts::bridge_address_changes`]. Whether the bridge exists, and with
-/// which address, is known only while the engine runs.
+/// Sets a fixed address for the engine's bridge; see [`Facts::bridge_address_changes`]. Only a
+/// running engine shows the bridge and its address.
 fn set_bridge_address(facts: &Facts) -> Action {
     let ip = facts.programs.get("ip").map_or("ip", |path| path.as_str());
     let script = format!(

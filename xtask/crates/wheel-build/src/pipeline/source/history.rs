@@ -1,7 +1,7 @@
 //! The history of one repository: its commits, and the tags that point to them.
 //!
-//! HEAD and the tags determine all of it. It is read once and cached in a folder named after their hash, so that a
-//! run with the same HEAD and tags does not walk the history.
+//! HEAD and the tags determine all of it. xtask reads it once and caches it in a folder named after their hash. A run
+//! with the same HEAD and tags does not walk the history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

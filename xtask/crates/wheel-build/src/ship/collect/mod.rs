@@ -1,9 +1,8 @@
 //! Merges the `dist/` folders of several machines: checks each against its manifest and checksums, audits its
 //! wheels like local builds, and commits everything as one change.
 //!
-//! Architecture invariant: collected folders are untrusted. A path of a manifest is used only after
-//! [`wheel_audit::dist::check`] has found it below its folder, without a link, and only in the form that the store
-//! itself writes.
+//! Architecture invariant: collected folders are untrusted. `collect` uses a path of a manifest only if
+//! it has the form that the store writes, and [`wheel_audit::dist::check`] found it below its folder, without a link.
 
 mod change;
 mod find;
