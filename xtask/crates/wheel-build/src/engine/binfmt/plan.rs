@@ -136,7 +136,7 @@ fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Res
     let mount = machine.at(MOUNT);
     if !facts.binfmt.mounted {
         let step = Step::new("mount", ["-t", "binfmt_misc", "binfmt_misc", mount.as_str()])
-            .hint("in a container, start the container with `docker run --privileged`");
+            .hint("if this is a container, start it with `docker run --privileged`");
         plan.root_runs(facts, format!("mount `{mount}`"), step);
     }
     for row in lacking {
