@@ -35,7 +35,12 @@ pub fn progress_texts(progress: &mut dyn Follow, output: &[u8]) -> (Vec<String>,
 /// Every text about a failed step that printed `output`: its message, its hints and its lines.
 pub fn failure_texts(name: &str, error: &str, output: &[String]) -> Vec<String> {
     let tail = excerpt::excerpt(output);
-    let step = FailedStep { name: name.to_owned(), error: error.to_owned(), tail: tail.clone() };
+    let step = FailedStep {
+        name: name.to_owned(),
+        error: error.to_owned(),
+        tail: tail.clone(),
+        clipped: None,
+    };
     let diagnosed = diagnose("exit status: 1", Some(step), output);
     let mut texts = vec![diagnosed.to_string()];
     texts.extend(diagnosed.hint().map(str::to_owned));

@@ -60,18 +60,17 @@ fn untagged(line: &str) -> &str {
 struct Group {
     /// Their numbers, in ascending order.
     lines: Vec<usize>,
-    is_traceback: bool,
+    /// How many of the first ones to show; the rest of the excerpt shows the end.
+    head: usize,
 }
 
 impl Group {
     /// The numbers of `count` lines: the first errors of a compiler, which cause the others. For a traceback, the
     /// head, and the exception at its end.
     fn first(&self, count: usize) -> Vec<usize> {
-        let head = if self.is_traceback { 1.min(count) } else { count };
-        let (head, rest) = self.lines.split_at(head.min(self.lines.len()));
+        let (head, rest) = self.lines.split_at(self.head.min(count).min(self.lines.len()));
         let end = rest.len().saturating_sub(count - head.len());
-        let end = if self.is_traceback { &rest[end..] } else { &[] };
-        head.iter().chain(end).copied().collect()
+        head.iter().chain(&rest[end..]).copied().collect()
     }
 }
 
@@ -83,10 +82,14 @@ fn groups(output: &[String]) -> Vec<Group> {
         .filter(|block| block.start >= survived)
         .partition(|block| is_report(output.get(block.clone()).unwrap_or_default()));
     let mut groups = errors(output, survived, &causes);
-    let group = |block: &Range<usize>| Group { lines: block.clone().collect(), is_traceback: true };
+    let group = |block: &Range<usize>| Group { lines: block.clone().collect(), head: 1 };
     groups.extend(causes.last().map(group));
-    if groups.is_empty() {
-        groups.extend(reports.last().map(group));
+    if let (true, Some(last)) = (groups.is_empty(), reports.last()) {
+        // The program that failed printed its error before the reports.
+        let adjacent = reports.windows(2).rev().take_while(|pair| pair[0].end == pair[1].start);
+        let first = adjacent.last().map_or(last, |pair| &pair[0]);
+        let start = first.start.saturating_sub(MAX_LEAD).max(survived);
+        groups.push(Group { lines: (start..last.end).collect(), head: first.start + 1 - start });
     }
     groups.sort_by_key(|group| group.lines.first().copied());
     groups
@@ -103,7 +106,7 @@ fn errors(output: &[String], start: usize, tracebacks: &[Range<usize>]) -> Vec<G
             let lead = lead(output, at).max(at.saturating_sub(MAX_LEAD)).max(start);
             match groups.last_mut().filter(|_| joined) {
                 Some(group) => group.lines.extend(lead..end),
-                None => groups.push(Group { lines: (lead..end).collect(), is_traceback: false }),
+                None => groups.push(Group { lines: (lead..end).collect(), head: usize::MAX }),
             }
             (at, joined) = (end, true);
         } else {
@@ -131,6 +134,9 @@ fn is_optional_failure(line: &str) -> bool {
     line.split_once("building extension \"").is_some_and(|(_, rest)| rest.contains("\" failed: "))
 }
 
+/// The first line of an error of Cython.
+pub(super) const CYTHON: &str = "Error compiling Cython file:";
+
 /// Text that only errors of compilers, linkers, loaders and build systems contain, and text with hints in
 /// `failure.rs`.
 const ERRORS: [&str; 25] = [
@@ -148,7 +154,7 @@ const ERRORS: [&str; 25] = [
     ": symbol lookup error: ",
     "Error loading shared library ",
     "Error relocating ",
-    "Error compiling Cython file:",
+    CYTHON,
     "*** No rule to make target ",
     ": command not found",
     " panicked at ",
@@ -208,6 +214,12 @@ fn block_end(output: &[String], at: usize) -> usize {
     let Some(first) = output.get(at) else { return at };
     let base = indent(first);
     let start = first.trim_start();
+    if start == CYTHON {
+        // The code is between two rules, and the error is below them.
+        let rest = output.iter().enumerate().skip(at + 1);
+        let rules = rest.filter(|(_, line)| line.trim_start().starts_with("-----"));
+        return rules.take(2).last().map_or(at + 1, |(rule, _)| output.len().min(rule + 2));
+    }
     let paragraphs = start.starts_with("CMake Error") || start.starts_with("error: failed to ");
     let panic = start.contains(" panicked at ");
     let mut end = at + 1;
@@ -255,35 +267,77 @@ fn is_quote(text: &str) -> bool {
     digits.len() < text.len() && digits.trim_start().starts_with('|')
 }
 
-/// The ranges of Python's tracebacks.
+/// The ranges of Python's tracebacks. That of an exception group ends with its first innermost exception.
 pub(super) fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
-    let is_start = |line: &str| line.trim_start().starts_with("Traceback (most recent call last):");
-    let starts = output.iter().enumerate().filter(|(_, line)| is_start(line));
-    let block = |(start, first): (usize, &String)| {
-        let base = indent(first);
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    for (start, first) in output.iter().enumerate() {
         let rest = output.get(start + 1..).unwrap_or_default();
-        let frames = rest.iter().take_while(|line| indent(line) > base).count();
-        // The exception may have several lines.
-        let is_message = |line: &&String| !line.trim().is_empty() && !is_consequence(line);
-        let message = rest.iter().skip(frames).take_while(is_message).take(MAX_LINES / 2).count();
-        start..start + 1 + frames + message
+        let length = if first.trim_start().starts_with("+ Exception Group Traceback") {
+            let is_inner = |line: &&String| line.trim_start().starts_with(['|', '+']);
+            let is_end = |line: &&String| line.trim_start().starts_with("+--");
+            rest.iter().take_while(|line| is_inner(line) && !is_end(line)).count()
+        } else if is_traceback(first) {
+            traceback_length(indent(first), rest)
+        } else {
+            continue;
+        };
+        blocks.push(start..start + 1 + length);
+    }
+    blocks
+}
+
+pub(super) fn is_traceback(line: &str) -> bool {
+    line.trim_start().starts_with("Traceback (most recent call last):")
+}
+
+/// The number of lines of a traceback after its first one, which `base` indents.
+fn traceback_length(base: usize, rest: &[String]) -> usize {
+    let frames = rest.iter().take_while(|line| indent(line) > base).count();
+    let message = rest.get(frames..).unwrap_or_default();
+    // The exception may have several lines, and the first one may have no text.
+    let blank = match message {
+        [name, below @ ..] if name.trim_end().ends_with(':') => {
+            below.iter().take_while(|line| line.trim().is_empty()).count()
+        }
+        _ => 0,
     };
-    starts.map(block).collect()
+    let is_message = |(at, line): &(usize, &String)| {
+        let is_text = !line.trim().is_empty() || (1..=blank).contains(at);
+        is_text && !is_consequence(line) && !is_traceback(line)
+    };
+    frames + message.iter().enumerate().take_while(is_message).take(MAX_LINES / 2).count()
 }
 
 /// Returns whether a traceback reports that another program failed, which explained the failure itself.
-fn is_report(traceback: &[String]) -> bool {
+pub(super) fn is_report(traceback: &[String]) -> bool {
     let names = ["CalledProcessError", "CompileError", "LinkError", "DistutilsExecError"];
     let has = |word: &str| traceback.iter().any(|line| line.contains(word));
     names.into_iter().any(has) && !has("died with <Signals.")
 }
 
-/// Returns whether a last line is useless: empty, a report of another program's failure, or uv's general advice.
-fn is_noise(line: &str) -> bool {
+/// Last lines without information: general advice, and programs whose part failed.
+const NOISE: [&str; 11] = [
+    "[stdout]",
+    "[stderr]",
+    "hint: This usually indicates a problem",
+    "hint: Build failures usually indicate",
+    "Building wheel...",
+    "ninja: build stopped: ",
+    "*** CMake build failed",
+    "*** CMake configuration failed",
+    "Error: command [",
+    "ERROR Backend subprocess exited",
+    "\u{1f4a5} maturin failed",
+];
+
+/// Returns whether a last line is useless: empty, a report of another program's failure, or general advice.
+pub(super) fn is_noise(line: &str) -> bool {
     let text = line.trim();
-    let advice =
-        ["hint: This usually indicates a problem", "hint: Build failures usually indicate"];
-    text.is_empty() || is_consequence(line) || advice.iter().any(|start| text.starts_with(start))
+    let is_make = text.starts_with("make") && text.contains(": *** [");
+    text.is_empty()
+        || is_make
+        || is_consequence(line)
+        || NOISE.iter().any(|start| text.starts_with(start))
 }
 
 fn indent(line: &str) -> usize {

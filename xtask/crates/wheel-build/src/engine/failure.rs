@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use thiserror::Error;
 use wheel_audit::UserError;
 
+use super::headline::headline;
 use super::progress::{FailedStep, short_name};
 use super::source_down::source_down;
 
@@ -73,6 +74,14 @@ impl EngineError {
         }
         let hint = advice_on_tests(&step).or_else(|| advice(&step));
         let hint = hint.or_else(|| down.as_deref().map(again));
+        let hint = match &step.clipped {
+            Some(limit) => {
+                let _ = write!(message, "; BuildKit dropped its output after {limit}");
+                let is_shown = headline(&step.tail).is_some_and(|found| found.is_error);
+                hint.or_else(|| (!is_shown).then(|| UNCLIPPED.to_owned()))
+            }
+            None => hint,
+        };
         Self::Step { step: Box::new(step), down, error: UserError { message, hint } }
     }
 
@@ -133,6 +142,11 @@ pub(crate) fn again(host: &str) -> String {
 fn reason(error: &str) -> &str {
     error.rsplit_once("did not complete successfully: ").map_or(error, |(_, reason)| reason)
 }
+
+/// The hint for output that `BuildKit` dropped.
+const UNCLIPPED: &str = "the log lacks the dropped output, too. Run the command in `cargo xtask shell --last-failed`, \
+     or raise the limits: `BUILDKIT_STEP_LOG_MAX_SIZE=-1` and `BUILDKIT_STEP_LOG_MAX_SPEED=-1` in the environment \
+     of dockerd, or `--driver-opt env.NAME=-1` of `docker buildx create`";
 
 /// Messages of clients if no engine answers.
 const ENGINE_STOPPED: [&str; 7] = [
@@ -339,7 +353,7 @@ mod tests {
     #[expect(clippy::unnecessary_wraps, reason = "the parameter type of `diagnose`")]
     fn step(tail: &[&str], error: &str) -> Option<FailedStep> {
         let tail = tail.iter().map(|&line| line.to_owned()).collect();
-        Some(FailedStep { name: "RUN x".to_owned(), error: error.to_owned(), tail })
+        Some(FailedStep { name: "RUN x".to_owned(), error: error.to_owned(), tail, clipped: None })
     }
 
     #[test]
@@ -356,6 +370,21 @@ mod tests {
                 assert!(diagnose("1", failed, &output).ends_run(), "{words}");
             }
         }
+    }
+
+    #[test]
+    fn dropped_output_is_reported() {
+        let of = |tail: &str, limit: Option<&str>| {
+            let failed = step(&[tail], "exit code: 1");
+            let clipped = limit.map(str::to_owned);
+            diagnose("1", failed.map(|it| FailedStep { clipped, ..it }), &[])
+        };
+        let cut = of("copying a.py", Some("2MiB"));
+        assert!(cut.to_string().matches("2MiB").count() == 1, "{cut}");
+        assert!(cut.hint().is_some_and(|hint| hint.contains("BUILDKIT_STEP_LOG_MAX_SIZE")));
+        let shown = of("a.c:1:1: error: b", Some("2MiB"));
+        assert!(shown.to_string().contains("2MiB") && shown.hint().is_none(), "{shown}");
+        assert!(of("copying a.py", None).hint().is_none());
     }
 
     #[test]

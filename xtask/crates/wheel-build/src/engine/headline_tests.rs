@@ -99,8 +99,6 @@ fn errors_of_python_and_its_tests_are_the_headline() {
         FAILED test_a.py::test_sum - assert (1 + 1) == 3\n\
         ========= 1 failed, 1 passed in 0.07s ==========\n";
     assert_eq!(of(log), "FAILED test_a.py::test_sum - assert (1 + 1) == 3");
-    let lines = ["all is well".to_owned()];
-    assert_eq!(headline(&lines), None);
 }
 
 #[test]
@@ -171,4 +169,144 @@ fn the_output_of_a_test_is_no_error() {
         FAILED (failures=1)\n";
     let found = headline(&lines(unittest)).unwrap();
     assert_eq!(found.text, "/source/test_a.py:4: AssertionError: 1 != 2");
+}
+
+/// Shortened output of failed builds of packages with one defect each.
+const BUILDS: [(&str, &str); 20] = [
+    (
+        "[2/2] Linking\nFAILED: [code=3] x.c\npython3 gen.py\ngen: bad table\nninja: build stopped: subcommand failed.\nerror: Failed to build `/a`",
+        "last line: gen: bad table",
+    ),
+    (
+        "Building wheel...\nERROR: libxml2 is required\nerror: Failed to build `/a`\n  cause: The build backend returned an error",
+        "last line: ERROR: libxml2 is required",
+    ),
+    (
+        "error: Failed to build `/a`\n  cause: Invalid `pyproject.toml`\n  cause: TOML parse error at line 1, column 14\n         unclosed table, expected `]`",
+        "last line: unclosed table, expected `]`",
+    ),
+    (
+        "\u{1f4a5} maturin failed\n  Caused by: Couldn't detect the binding type\nError: command ['maturin'] returned non-zero exit status 1",
+        "last line: Caused by: Couldn't detect the binding type",
+    ),
+    (
+        "CMake Error at CMakeLists.txt:3 (add_executable):\n  Cannot find source file:\n\n    a.c\n\n  Tried extensions .c\n",
+        "CMakeLists.txt:3 (add_executable): Cannot find source file: a.c",
+    ),
+    (
+        "error: rustc 1.80.0 is not supported by the following package:\n  demo@0.1.0 requires rustc 1.99",
+        "error: rustc 1.80.0 is not supported by the following package: demo@0.1.0 requires rustc 1.99",
+    ),
+    (
+        "error: failed to run custom build command for `demo`\nnote: To improve\n\nCaused by:\n  process didn't exit successfully: `x` (exit status: 101)\n  --- stderr\n\n  thread 'main' (4885) panicked at build.rs:1:12:\n  libfoo not found\n  stack backtrace:\n",
+        "build.rs:1:12: libfoo not found",
+    ),
+    (
+        "error: failed to run custom build command for `demo`\n\nCaused by:\n  process didn't exit successfully: `x` (exit status: 1)\n",
+        "error: failed to run custom build command for `demo`",
+    ),
+    (
+        "error: failed to get `a` as a dependency of `b`\n\nCaused by:\n  failed to read `/a/Cargo.toml`\n\nCaused by:\n  No such file or directory (os error 2)\n",
+        "error: failed to get `a` as a dependency of `b`: No such file or directory (os error 2)",
+    ),
+    (
+        "error: linking with `cc` failed: exit status: 1\n  |\n  = note:  \"cc\" \"-lnosuch\"\n  = note: rust-lld: error: unable to find library -lnosuch\n          collect2: error: ld returned 1 exit status\n\nerror: could not compile `demo` (lib)",
+        "rust-lld: error: unable to find library -lnosuch",
+    ),
+    (
+        "error: linking with `cc` failed: exit status: 1\n",
+        "error: linking with `cc` failed: exit status: 1",
+    ),
+    (
+        "Error compiling Cython file:\n------------------------------------------------------------\n...\ncdef int f():\n    return nosuch\n           ^\n------------------------------------------------------------\na.pyx:2:11: undeclared name not builtin: nosuch\nTraceback (most recent call last):\n  File \"/lib/python3.11/site-packages/Cython/Build/Dependencies.py\", line 2, in f\nCython.Compiler.Errors.CompileError: a.pyx",
+        "a.pyx:2:11: undeclared name not builtin: nosuch",
+    ),
+    (
+        "fatal: not a git repository\n<uv><setup>  File \"/lib/python3.11/subprocess.py\", line 571, in run\nsubprocess.CalledProcessError: Command '['git', 'describe']' returned non-zero exit status 128.\nerror: Failed to build `/a`",
+        "fatal: not a git repository; setup.py:3: subprocess.CalledProcessError: Command '['git', 'describe']' returned non-zero exit status 128.",
+    ),
+    (
+        "Building wheel...\n<uv><setup>  File \"/lib/python3.11/subprocess.py\", line 571, in run\nsubprocess.CalledProcessError: Command '['a']' returned non-zero exit status 1.",
+        "setup.py:3: subprocess.CalledProcessError: Command '['a']' returned non-zero exit status 1.",
+    ),
+    (
+        "Traceback (most recent call last):\n  File \"/source/gen.py\", line 2, in <module>\nValueError: bad table\n<uv><setup>  File \"/lib/python3.11/subprocess.py\", line 413, in check_call\nsubprocess.CalledProcessError: Command '['python', 'gen.py']' returned non-zero exit status 1.",
+        "/source/gen.py:2: ValueError: bad table",
+    ),
+    (
+        "<uv><setup>  File \"/lib/python3.11/subprocess.py\", line 1950, in _execute_child\nFileNotFoundError: [Errno 2] No such file or directory: 'swig'",
+        "setup.py:3: FileNotFoundError: [Errno 2] No such file or directory: 'swig'",
+    ),
+    (
+        "<uv><setup>RuntimeError: \n\nCannot find OpenSSL.\n",
+        "setup.py:3: RuntimeError: Cannot find OpenSSL.",
+    ),
+    (
+        "<uv><setup>  File \"/lib/python3.11/site-packages/setuptools/dist.py\", line 430, in f\nsetuptools.errors.InvalidConfigError: Classifiers are superseded. Please remove:\n\nLicense :: OSI Approved\n",
+        "setup.py:3: setuptools.errors.InvalidConfigError: Classifiers are superseded. Please remove: License :: OSI Approved",
+    ),
+    (
+        "<uv>  File \"<frozen importlib._bootstrap>\", line 1140, in _find_and_load\nModuleNotFoundError: No module named 'nosuch'",
+        "ModuleNotFoundError: No module named 'nosuch'",
+    ),
+    (
+        "<uv>  File \"/lib/python3.11/site-packages/flit_core/common.py\", line 60, in f\nValueError: No file/folder found for module demo",
+        "/lib/python3.11/site-packages/flit_core/common.py:60: ValueError: No file/folder found for module demo",
+    ),
+];
+
+#[test]
+fn the_cause_of_a_failed_build_is_the_headline_and_not_its_wrapper() {
+    for (log, expected) in BUILDS {
+        let uv = "Traceback (most recent call last):\n  File \"<string>\", line 11, in <module>\n";
+        let setup = "  File \"/lib/python3.11/site-packages/setuptools/build_meta.py\", line 317, in run_setup\n  File \"<string>\", line 3, in <module>\n";
+        assert_eq!(of(&log.replace("<uv>", uv).replace("<setup>", setup)), expected);
+    }
+}
+
+#[test]
+fn the_first_innermost_exception_of_a_group_is_the_headline() {
+    let group = "  + Exception Group Traceback (most recent call last):\n\
+        \x20 |   File \"<string>\", line 11, in <module>\n\
+        \x20 |   File \"/lib/site-packages/setuptools/build_meta.py\", line 317, in run_setup\n\
+        \x20 |   File \"<string>\", line 10, in <module>\n\
+        \x20 | ExceptionGroup: outer (2 sub-exceptions)\n";
+    let inner = "  +-+---------------- 1 ----------------\n\
+        \x20   | Exception Group Traceback (most recent call last):\n\
+        \x20   |   File \"<string>\", line 8, in grp\n\
+        \x20   | ExceptionGroup: inner (2 sub-exceptions)\n\
+        \x20   +-+---------------- 1 ----------------\n\
+        \x20     | Traceback (most recent call last):\n\
+        \x20     |   File \"<string>\", line 1, in a\n\
+        \x20     |     def a(): raise KeyError(\"libdir\")\n\
+        \x20     |              ^^^^^^^^^^^^^^^^^^^^^^^^\n\
+        \x20     | KeyError: 'libdir'\n\
+        \x20     +---------------- 2 ----------------\n\
+        \x20     | OSError: gone\n\
+        \x20     +------------------------------------\n\
+        \x20   +---------------- 2 ----------------\n\
+        \x20   | OSError: gone\n\
+        \x20   +------------------------------------\n";
+    let nested = format!("{group}{inner}error: Failed to build `/a`");
+    assert_eq!(of(&nested), "setup.py:1: KeyError: 'libdir'");
+    let plain = format!(
+        "{group}  +-+---------------- 1 ----------------\n    | ValueError: a\n    +------------------------------------\n"
+    );
+    assert_eq!(of(&plain), "setup.py:10: ValueError: a");
+    let chained = plain.replace(
+        "    | ValueError: a\n",
+        "    | Traceback (most recent call last):\n    |   File \"<string>\", line 4, in f\n    | KeyError: 'a'\n    | \n    | During handling of the above exception, another exception occurred:\n    | \n    | Traceback (most recent call last):\n    |   File \"<string>\", line 5, in f\n    | TypeError: b\nc\n",
+    );
+    assert_eq!(of(&chained), "setup.py:5: TypeError: b");
+    // The margin of uv's report.
+    let indented = format!("      {}", nested.replace('\n', "\n      "));
+    assert_eq!(of(&indented), "setup.py:1: KeyError: 'libdir'");
+}
+
+#[test]
+fn the_last_line_of_unknown_output_is_no_error() {
+    let lines = ["all is well".to_owned(), "make: *** [Makefile:2: a] Error 1".to_owned()];
+    let found = headline(&lines).unwrap();
+    assert_eq!((found.at, found.is_error), (0, false));
+    assert_eq!(headline(&[]), None);
 }

@@ -78,7 +78,7 @@ impl Follow for Progress {
         let error = self.of_step.as_ref().or(self.error.as_ref())?.clone();
         let name = self.last.as_ref()?.name.clone();
         let tail = self.output.excerpt(&name);
-        Some(FailedStep { name, error, tail })
+        Some(FailedStep { name, error, tail, clipped: None })
     }
 }
 
@@ -227,6 +227,7 @@ mod tests {
                 name: "[1/2] RUN make".to_owned(),
                 error: "exit status 1".to_owned(),
                 tail: vec!["cc: no such file".to_owned()],
+                clipped: None,
             };
             assert_eq!(failed, Some(expected), "{lines:?}");
         }

@@ -102,11 +102,17 @@ struct Step {
 pub(super) struct Recent {
     lines: VecDeque<String>,
     bytes: usize,
+    /// The limit at which `BuildKit` dropped the rest.
+    pub(super) clipped: Option<String>,
 }
 
 impl Recent {
     /// Adds a line.
     pub(super) fn keep(&mut self, line: &str) {
+        if let Some(limit) = clipped(line) {
+            self.clipped = Some(limit.to_owned());
+            return;
+        }
         let line: String = line.chars().take(MAX_KEPT).collect();
         self.bytes += line.len() + 1;
         self.lines.push_back(line);
@@ -143,6 +149,8 @@ pub struct FailedStep {
     pub error: String,
     /// The lines that show the error, or the last ones.
     pub tail: Vec<String>,
+    /// The limit at which `BuildKit` dropped the rest of the output, such as `2MiB`.
+    pub clipped: Option<String>,
 }
 
 impl FailedStep {
@@ -268,10 +276,16 @@ impl Progress {
     /// The step that failed, if one did.
     pub fn failed(&self) -> Option<FailedStep> {
         let (digest, name, error) = self.failed.clone()?;
-        let tail =
-            self.steps.get(&digest).map(|step| step.output.excerpt(&name)).unwrap_or_default();
-        Some(FailedStep { name, error, tail })
+        let output = self.steps.get(&digest).map(|step| &step.output);
+        let tail = output.map(|output| output.excerpt(&name)).unwrap_or_default();
+        let clipped = output.and_then(|output| output.clipped.clone());
+        Some(FailedStep { name, error, tail, clipped })
     }
+}
+
+/// The limit in `BuildKit`'s notice about dropped output (moby/buildkit, `util/progress/logs`).
+fn clipped(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("[output clipped, log limit ")?.strip_suffix(" reached]")
 }
 
 /// A message of the client itself.

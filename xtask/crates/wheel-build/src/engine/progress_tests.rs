@@ -45,8 +45,21 @@ fn the_failed_step_is_the_cause_and_a_cancelled_one_is_not() {
         name: "B".to_owned(),
         error: "exit code: 1".to_owned(),
         tail: vec!["boom".to_owned()],
+        clipped: None,
     };
     assert_eq!(progress.failed(), Some(expected));
+}
+
+#[test]
+fn a_notice_about_dropped_output_is_no_output() {
+    for limit in ["2MiB", "200KiB/s"] {
+        let mut output = Recent::default();
+        output.keep("Traceback (most recent call last):");
+        output.keep("  File \"setup.py\", line 3, in <module>");
+        output.keep(&format!("[output clipped, log limit {limit} reached]"));
+        output.keep("ValueError: a");
+        assert_eq!((output.clipped.as_deref(), output.lines.len()), (Some(limit), 3));
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::commands::titles as names;
-use crate::engine::headline::{headline, without_interpreter};
+use crate::engine::headline::{Headline, headline, without_interpreter};
 use crate::pipeline::{
     Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning, listed,
 };
@@ -159,10 +159,15 @@ pub(super) fn causes(report: &RunReport) -> Vec<(&Failure, Vec<&JobReport>)> {
     causes
 }
 
+/// Returns the line of the output that explains a failure. The last line explains only that of a step.
+fn head(failure: &Failure) -> Option<Headline> {
+    headline(&failure.tail).filter(|found| found.is_error || failure.step.is_some())
+}
+
 /// Returns whether two jobs failed for the same reason; the interpreter may be in the paths of the output.
 fn is_same(one: &Failure, other: &Failure) -> bool {
     let error = |failure: &Failure| {
-        let found = headline(&failure.tail)?;
+        let found = headline(&failure.tail).filter(|found| found.is_error)?;
         Some((without_interpreter(&found.text), failure.step.clone(), failure.hint.clone()))
     };
     let is_equal = one.message == other.message && one.tail == other.tail;
@@ -177,7 +182,7 @@ pub(super) fn annotations(report: &RunReport) -> Vec<Annotation> {
             FailureReason::Network => format!("{}: a host does not answer", titles(&jobs)),
             _ => format!("no wheel for {}", titles(&jobs)),
         };
-        let found = headline(&failure.tail);
+        let found = head(failure);
         let mut message = found.map_or_else(String::new, |found| found.text + "\n");
         message.push_str(&failure.message);
         for line in &failure.tail {
@@ -220,10 +225,11 @@ const QUOTED: usize = 12;
 
 /// The error of the failed tool, the lines around it, the step, the log and the hint.
 fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
-    let found = headline(&failure.tail);
+    let found = head(failure);
     let error = found.as_ref().map_or(failure.message.as_str(), |found| found.text.as_str());
     let mut text = format!("\nerror: {}: {}", titles(jobs), error.trim_start_matches("error: "));
-    for line in quoted(&failure.tail, found.as_ref().map(|found| found.at)) {
+    let at = found.as_ref().filter(|found| found.is_error).map(|found| found.at);
+    for line in quoted(&failure.tail, at) {
         text.push_str("\n  | ");
         text.push_str(line);
     }
@@ -411,7 +417,10 @@ mod tests {
         for (failure, hint) in [(of_step, "--last-failed"), (advice, "memory")] {
             let text = explain(&failure, &[&job("debian12", "cp311", failure.clone())]);
             let (before, log) = text.split_once("\nlog: logs/a.log\n\n").unwrap();
-            assert!(before.ends_with("  | last line") && !before.contains("hint: "), "{text}");
+            assert!(
+                before.contains("\n  | last line\nstep failed") && !before.contains("hint: "),
+                "{text}"
+            );
             assert!(log.starts_with("hint: ") && log.contains(hint), "{text}");
             assert_eq!(text.matches("hint: ").count(), 1, "{text}");
         }

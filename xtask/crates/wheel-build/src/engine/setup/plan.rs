@@ -379,6 +379,10 @@ fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
     }
     // dockerd starts iptables and containerd by name, which a user's PATH may lack.
     let path = format!("{ADMIN_PATH}:/usr/local/bin:/usr/bin:/bin");
+    // By default, BuildKit drops the output of a step after 2 MiB, and with it the error.
+    let limits =
+        [("BUILDKIT_STEP_LOG_MAX_SIZE", "67108864"), ("BUILDKIT_STEP_LOG_MAX_SPEED", "-1")];
+    let start = limits.into_iter().fold(start, |start, (name, value)| start.env(name, value));
     let start = elevate(facts, start.env("PATH", path));
     let log = folders.engine.join("dockerd.log");
     let what = format!(

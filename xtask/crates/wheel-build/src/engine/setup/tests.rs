@@ -44,7 +44,7 @@ fn a_fresh_debian_12_borrows_the_engine_from_the_next_release() {
     # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, iproute2, mmdebstrap
     DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
     # start the engine, with its log in `/w/target/xtask/engine/dockerd.log` (without systemd, it does not start at boot)
-    PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
+    BUILDKIT_STEP_LOG_MAX_SIZE=67108864 BUILDKIT_STEP_LOG_MAX_SPEED=-1 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
     # set a fixed address for the engine's network
     sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || ip link set dev docker0 address 02:42:ac:11:00:01'
     ");
@@ -297,7 +297,7 @@ fn settings_and_images_of_the_user_stay_unchanged() {
     insta::assert_snapshot!(script(&stopped(), &exec, &options()), @r"
     # start the engine, with its log in `/w/target/xtask/engine/dockerd.log` (without systemd, it does not start at boot)
     # (with /w/target/xtask/engine/daemon.json)
-    PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid /usr/sbin/dockerd --config-file=/w/target/xtask/engine/daemon.json > /w/target/xtask/engine/dockerd.log 2>&1 &
+    BUILDKIT_STEP_LOG_MAX_SIZE=67108864 BUILDKIT_STEP_LOG_MAX_SPEED=-1 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid /usr/sbin/dockerd --config-file=/w/target/xtask/engine/daemon.json > /w/target/xtask/engine/dockerd.log 2>&1 &
     ");
     for path in ["/etc/docker/daemon.json", "/var/lib/docker/overlay2/x"] {
         let text = script(&stopped().file(path, "{}"), &exec, &options());
@@ -397,7 +397,7 @@ fn root_commands_use_sudo() {
     # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, iproute2, mmdebstrap
     sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
     # start the engine, with its log in `/w/target/xtask/engine/dockerd.log` (without systemd, it does not start at boot)
-    setsid sudo -n env PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
+    setsid sudo -n env BUILDKIT_STEP_LOG_MAX_SIZE=67108864 BUILDKIT_STEP_LOG_MAX_SPEED=-1 PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
     # set a fixed address for the engine's network
     sudo -n sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || ip link set dev docker0 address 02:42:ac:11:00:01'
     ");
