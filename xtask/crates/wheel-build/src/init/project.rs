@@ -6,10 +6,10 @@ use wheel_audit::wheel::allows_builds;
 
 /// Releases of Python 3 to build for by default. The newest one is the newest in
 /// `docker/python-sources.json`.
-pub(super) const SERIES: std::ops::RangeInclusive<u8> = 10..=14;
+pub(super) const SERIES: std::ops::RangeInclusive<u8> = 10..=15;
 
-/// The first release that supports the free-threaded build officially (PEP 779).
-pub(super) const FREE_THREADED: u8 = 14;
+/// Those that support the free-threaded build officially (PEP 779).
+pub(super) const FREE_THREADED: std::ops::RangeInclusive<u8> = 14..=*SERIES.end();
 /// The release of Python that the current PyPy implements.
 const PYPY: u8 = 11;
 
@@ -106,8 +106,9 @@ impl Project {
             allowed.iter().copied().filter(|minor| self.classified.contains(minor)).collect();
         let chosen = if named.is_empty() { allowed } else { named };
         let mut pythons: Vec<_> = chosen.iter().map(|minor| format!("cp3{minor}")).collect();
-        if self.free_threaded && chosen.contains(&FREE_THREADED) {
-            pythons.push(format!("cp3{FREE_THREADED}t"));
+        let free_threaded = chosen.iter().filter(|minor| FREE_THREADED.contains(minor));
+        if self.free_threaded {
+            pythons.extend(free_threaded.map(|minor| format!("cp3{minor}t")));
         }
         if self.pypy && chosen.contains(&PYPY) {
             pythons.push(format!("pp3{PYPY}"));
@@ -177,13 +178,22 @@ mod tests {
         let others = "classifiers = [\"Programming Language :: Python :: Implementation :: PyPy\", \
             \"Programming Language :: Python :: Free Threading :: 2 - Beta\"]";
         let found = pythons(others).unwrap();
-        assert_eq!(found[SERIES.count()..], ["cp314t", "pp311"]);
+        assert_eq!(found[SERIES.count()..], ["cp314t", "cp315t", "pp311"]);
         let recent = pythons(&format!("requires-python = \">=3.12\"\n{others}")).unwrap();
-        assert_eq!(recent.last().map(String::as_str), Some("cp314t"));
+        assert_eq!(recent.last().map(String::as_str), Some("cp315t"));
         let old = "classifiers = [\"Programming Language :: Python :: 3.6\"]";
         assert_eq!(pythons(old).unwrap().len(), SERIES.count(), "outdated classifiers are ignored");
         let error = pythons("requires-python = \"<3.8\"").unwrap_err();
         assert!(error.message.contains("<3.8"), "{error}");
+    }
+
+    #[test]
+    fn the_newest_release_is_the_newest_source() {
+        let sources = crate::assets::text("docker/python-sources.json");
+        let sources: serde_json::Value = serde_json::from_str(sources).unwrap();
+        let series = sources["sources"].as_object().unwrap().keys();
+        let minors = series.map(|series| series.strip_prefix("3.").unwrap().parse().unwrap());
+        assert_eq!(minors.max(), Some(*SERIES.end()));
     }
 
     #[test]

@@ -127,7 +127,7 @@ mod tests {
             build-backend = \"scikit_build_core.build\"\n[project]\nname = \"a\"\n\
             requires-python = \">=3.13\"\n",
         );
-        assert_eq!(scikit.build.pythons.len(), 2);
+        assert_eq!(scikit.build.pythons.len(), 3);
         assert_eq!(scikit.build.system_packages[&config::Family::Apk], ["cmake", "samurai"]);
     }
 

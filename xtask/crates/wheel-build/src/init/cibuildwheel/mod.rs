@@ -122,6 +122,9 @@ impl Translation {
             form => form.keys(&row.to[0], value, &mut left),
         };
         match keys.and_then(accepted) {
+            Ok(keys) if keys.is_empty() && left.is_empty() && !is_blank(value) => {
+                left.push("needs no key: the tool does this by itself".to_owned());
+            }
             Ok(keys) => self.keys.extend(keys),
             Err(why) => left.push(why),
         }
@@ -155,6 +158,16 @@ impl Translation {
         for (name, why) in left {
             self.remark(name, &options[name].0, why);
         }
+    }
+}
+
+/// Returns whether a value has no content.
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(all) => all.iter().all(is_blank),
+        Value::Table(all) => all.is_empty(),
+        _ => false,
     }
 }
 

@@ -67,7 +67,8 @@ pub(super) fn pythons(
     let named = build.iter().filter_map(|it| it.as_str().split('-').next());
     let named = named.filter(|word| word.starts_with("cp")).map(str::to_owned);
     let series = SERIES.map(|minor| format!("cp3{minor}"));
-    let all = series.chain([format!("cp3{FREE_THREADED}t")]).chain(named);
+    let free_threaded = FREE_THREADED.map(|minor| format!("cp3{minor}t"));
+    let all = series.chain(free_threaded).chain(named);
     let mut all: Vec<Interpreter> = all.filter_map(|word| parse_interpreter(&word).ok()).collect();
     all.retain(|it| project.allows(it.python_version().1));
     all.sort();

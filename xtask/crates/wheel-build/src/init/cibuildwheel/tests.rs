@@ -88,15 +88,17 @@ fn options_become_keys() {
 #[test]
 fn patterns_select_interpreters() {
     for (options, expected, open) in [
-        ("skip = 'cp31[0-3]* *t-* *-win32 pp*'", "cp314", 0),
+        ("skip = 'cp31[0-3]* *t-* *-win32 pp*'", "cp314 cp315", 0),
+        ("build = 'cp31[45]*-*'", "cp314 cp314t cp315 cp315t", 0),
+        ("skip = 'cp315* *t-*'", "cp310 cp311 cp312 cp313 cp314", 0),
         ("build = ['cp39-* cp315-*', 'cp310-*']", "cp39 cp310 cp315", 0),
         ("build = 'cp311-* pp311-*'", "cp311", 1),
         ("build = 'cp311-manylinux_x86_64'", "cp311", 1),
         ("build = 'cp31{1,2}-*'\nskip = 'cp311-*_aarch64 cp312-*'", "cp311", 1),
         ("build = 'cp31{1,2}-*'\narchs = 'x86_64'\nskip = 'cp311-*_x86_64'", "cp312", 0),
-        ("build = 'cp310-win*'", "cp310 cp311 cp312 cp313 cp314", 2),
-        ("skip = '*'", "cp310 cp311 cp312 cp313 cp314", 1),
-        ("skip = 'cp{310'", "cp310 cp311 cp312 cp313 cp314", 1),
+        ("build = 'cp310-win*'", "cp310 cp311 cp312 cp313 cp314 cp315", 2),
+        ("skip = '*'", "cp310 cp311 cp312 cp313 cp314 cp315", 1),
+        ("skip = 'cp{310'", "cp310 cp311 cp312 cp313 cp314 cp315", 1),
     ] {
         let (pyproject, names) = (format!("[tool.cibuildwheel]\n{options}"), translated(options));
         assert_eq!(pythons(&names.0), expected, "{options}");
@@ -125,6 +127,12 @@ fn what_has_no_counterpart_is_listed() {
         ("test-skip = 'pp*'", "test-skip"),
         ("test-command = 'a'\nlinux.test-command = 'b'", "test-command"),
         ("before-all = 'yum install a'", "before-all"),
+        ("before-all = 'apt-get update'", "before-all"),
+        ("before-all = ['apk update', 'yum makecache && yum clean all']", "before-all"),
+        (
+            "repair-wheel-command = 'auditwheel repair -w {dest_dir} {wheel}'",
+            "repair-wheel-command",
+        ),
         ("before-all = 'yum install --enablerepo=x a'", "before-all"),
         ("before-all = 'yum install a || true'", "before-all"),
         ("before-build = '[[ -e a ]] && make'", "before-build"),
@@ -216,16 +224,6 @@ fn is_translated(name: &str, new: &Translation) -> bool {
             key => new.keys.contains_key(key),
         })
     })
-}
-
-/// Returns whether a value has no content.
-fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.split_whitespace().next().is_none(),
-        Value::Array(all) => all.iter().all(is_blank),
-        Value::Table(all) => all.is_empty(),
-        _ => false,
-    }
 }
 
 proptest! {

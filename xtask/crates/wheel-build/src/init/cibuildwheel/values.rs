@@ -132,7 +132,9 @@ fn packages(commands: &[String], left: &mut Vec<String>) -> (Packages, Vec<Strin
             !part.contains(SYNTAX) && options.iter().all(|option| QUIET.contains(option));
         let manager = MANAGERS.iter().find(|(name, _)| is_simple && names.first() == Some(name));
         match (manager, names.get(1..)) {
-            (Some((_, "apt")), Some(["update"])) => {}
+            // The tool updates the lists itself, and keeps no cache in a wheel.
+            (Some((_, "apt" | "apk")), Some(["update"]))
+            | (Some(_), Some(["makecache" | "clean" | "autoclean", ..])) => {}
             (Some((_, family)), Some(["install" | "add", names @ ..])) => {
                 packages
                     .entry(*family)
