@@ -56,7 +56,7 @@ pub(super) fn wheels_toml(
     let pythons = project.pythons()?;
     let why = match &project.requires_python {
         _ if new.is_some_and(|new| new.keys.contains_key("build.pythons")) => {
-            "`build` and `skip` of `[tool.cibuildwheel]` select these.".to_owned()
+            "`[tool.cibuildwheel]` and `requires-python` select these.".to_owned()
         }
         Some(words) => format!("`requires-python = \"{}\"` allows these.", words.escape_debug()),
         None => {

@@ -143,16 +143,14 @@ impl Translation {
         let [archs, build, skip, untested] = ["archs", "build", "skip", "test-skip"].map(&mut read);
         let (arches, platforms) = select::platforms(&archs, &mut left);
         self.platforms = platforms;
-        let mut pythons = project.pythons().unwrap_or_default();
-        if !build.is_empty() || !skip.is_empty() {
-            let chosen = select::pythons(&build, &skip, &arches, project, &mut left);
-            if chosen.is_empty() {
-                let option = if skip.is_empty() { "build" } else { "skip" };
-                left.push((option, "no interpreter for these targets is left".to_owned()));
-            } else {
-                self.keys.insert("build.pythons".to_owned(), chosen.clone().into());
-                pythons = chosen;
-            }
+        // Without `build` and `skip`, cibuildwheel builds for every interpreter, whatever the classifiers name.
+        let mut pythons = select::pythons(&build, &skip, &arches, project, &mut left);
+        if !pythons.is_empty() {
+            self.keys.insert("build.pythons".to_owned(), pythons.clone().into());
+        } else if !build.is_empty() || !skip.is_empty() {
+            let option = if skip.is_empty() { "build" } else { "skip" };
+            left.push((option, "no interpreter for these targets is left".to_owned()));
+            pythons = project.pythons().unwrap_or_default();
         }
         self.untested = select::untested(&untested, &pythons, &arches, &mut left);
         for (name, why) in left {

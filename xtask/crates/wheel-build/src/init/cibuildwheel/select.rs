@@ -39,15 +39,21 @@ fn expand(word: &str) -> Vec<String> {
 /// The architectures and platforms that `archs` names; all if it names none.
 pub(super) fn platforms(archs: &[Pattern], left: &mut Left) -> (Vec<&'static str>, Vec<String>) {
     let words: Vec<_> = archs.iter().flat_map(|it| it.as_str().split(',')).collect();
-    for word in &words {
-        if !word.is_empty() && !PLATFORMS.iter().any(|(arch, _)| arch == word) {
-            let why = format!("name the platforms for `{word}` in `platforms` of a `[[target]]`");
-            left.push(("archs", why));
-        }
+    let is_other =
+        |word: &&str| !word.is_empty() && !PLATFORMS.iter().any(|(arch, _)| arch == word);
+    let others = quoted(words.iter().copied().filter(is_other));
+    if !others.is_empty() {
+        let why = format!("name the platforms for {others} in `platforms` of a `[[target]]`");
+        left.push(("archs", why));
     }
     let has_any = PLATFORMS.iter().any(|(arch, _)| words.contains(arch));
     let chosen = PLATFORMS.iter().filter(|(arch, _)| !has_any || words.contains(arch));
     chosen.map(|(arch, platform)| (*arch, (*platform).to_owned())).unzip()
+}
+
+/// Returns the words in one line.
+fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Build identifiers of an interpreter.
@@ -110,7 +116,13 @@ pub(super) fn untested(
         ours.contains(&true) && ours == selected(pattern, "manylinux")
     };
     let (same, other): (Vec<_>, Vec<_>) = patterns.iter().partition(is_same);
-    let why = |it| format!("`{it}` has no counterpart in this file");
-    left.extend(other.into_iter().map(|it| ("test-skip", why(it))));
+    let selects = |it: &&&Pattern| selected(it, "manylinux").contains(&true);
+    let (partly, none): (Vec<_>, Vec<_>) = other.into_iter().partition(|it| selects(&it));
+    for (patterns, why) in [(none, "this file has none"), (partly, "no key selects them")] {
+        if !patterns.is_empty() {
+            let patterns = quoted(patterns.iter().map(|it| it.as_str()));
+            left.push(("test-skip", format!("builds that match {patterns}: {why}")));
+        }
+    }
     same.into_iter().map(ToString::to_string).collect()
 }

@@ -92,13 +92,16 @@ fn patterns_select_interpreters() {
         ("build = 'cp31[45]*-*'", "cp314 cp314t cp315 cp315t", 0),
         ("skip = 'cp315* *t-*'", "cp310 cp311 cp312 cp313 cp314", 0),
         ("build = ['cp39-* cp315-*', 'cp310-*']", "cp39 cp310 cp315", 0),
+        ("test-command = 'pytest'", "cp310 cp311 cp312 cp313 cp314 cp314t cp315 cp315t", 0),
         ("build = 'cp311-* pp311-*'", "cp311", 1),
+        ("build = 'cp311-*'\ntest-skip = 'pp* *_ppc64le *_aarch64'", "cp311", 1),
+        ("build = 'cp311-*'\narchs = 'aarch64 armv7l s390x'", "cp311", 1),
         ("build = 'cp311-manylinux_x86_64'", "cp311", 1),
         ("build = 'cp31{1,2}-*'\nskip = 'cp311-*_aarch64 cp312-*'", "cp311", 1),
         ("build = 'cp31{1,2}-*'\narchs = 'x86_64'\nskip = 'cp311-*_x86_64'", "cp312", 0),
         ("build = 'cp310-win*'", "cp310 cp311 cp312 cp313 cp314 cp315", 2),
         ("skip = '*'", "cp310 cp311 cp312 cp313 cp314 cp315", 1),
-        ("skip = 'cp{310'", "cp310 cp311 cp312 cp313 cp314 cp315", 1),
+        ("skip = 'cp{310'", "cp310 cp311 cp312 cp313 cp314 cp314t cp315 cp315t", 1),
     ] {
         let (pyproject, names) = (format!("[tool.cibuildwheel]\n{options}"), translated(options));
         assert_eq!(pythons(&names.0), expected, "{options}");
