@@ -43,7 +43,7 @@ pub(super) fn last(output: &[String]) -> Vec<String> {
 }
 
 /// A line without the interpreter prefix of `build-all.sh`, such as `[cp311] `.
-fn untagged(line: &str) -> &str {
+pub(crate) fn untagged(line: &str) -> &str {
     let rest = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let is_id = |name: &str| {
         let digits = name.strip_prefix("cp").or(name.strip_prefix("pp")).unwrap_or_default();
@@ -139,7 +139,7 @@ pub(super) const CYTHON: &str = "Error compiling Cython file:";
 
 /// Text that only errors of compilers, linkers, loaders and build systems contain, and text with hints in
 /// `failure.rs`.
-const ERRORS: [&str; 25] = [
+const ERRORS: [&str; 28] = [
     ": error: ",
     ": Error: ",
     ": fatal error: ",
@@ -165,6 +165,9 @@ const ERRORS: [&str; 25] = [
     "Illegal instruction",
     "certificate verify failed",
     "the compiler unexpectedly panicked",
+    "E: Unable to locate package ",
+    "No match for argument: ",
+    " (no such package):",
 ];
 
 /// Reports that another program failed. They are not causes.

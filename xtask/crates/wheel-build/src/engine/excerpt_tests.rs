@@ -264,6 +264,9 @@ fn each_recogniser_is_needed() {
         "qemu: uncaught target signal 4 (Illegal instruction) - core dumped",
         "curl: (60) SSL: certificate verify failed",
         "note: the compiler unexpectedly panicked",
+        "E: Unable to locate package libx-dev",
+        "No match for argument: libx-devel",
+        "  libx-dev (no such package):",
     ];
     assert_eq!(errors.len(), ERRORS.len());
     for (line, words) in errors.into_iter().zip(ERRORS) {

@@ -102,6 +102,11 @@ pub(crate) enum PipelineError {
 }
 
 impl PipelineError {
+    /// Returns whether the audit misses the extension that the source builds.
+    pub(super) fn lacks_machine_code(&self) -> bool {
+        matches!(self, Self::Audit { findings, .. } if findings.contains("TAG103:"))
+    }
+
     /// The error of the engine, if it caused the failure.
     pub(crate) fn engine(&self) -> Option<&EngineError> {
         match self {

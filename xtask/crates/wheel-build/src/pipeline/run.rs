@@ -341,6 +341,9 @@ fn one(
             Err(error) => {
                 let mut failure = failure(&error, log);
                 missing::advise(&mut failure, job.target.family);
+                if error.lacks_machine_code() {
+                    missing::add_compiler_error(&mut failure, job.target.family);
+                }
                 Outcome::Failed(failure)
             }
         },

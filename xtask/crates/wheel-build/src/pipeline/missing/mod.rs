@@ -13,6 +13,8 @@ use output::Missing;
 use super::outcome::{Failure, FailureReason};
 use super::state::stage_of;
 use crate::config::Family;
+use crate::engine::excerpt::untagged;
+use crate::engine::headline::headline;
 
 /// Maximum number of packages in a hint.
 const MAX_PACKAGES: usize = 6;
@@ -21,6 +23,13 @@ const MAX_PACKAGES: usize = 6;
 /// [`ONLINE`].
 const STEPS: [&str; 3] = ["wheel-builder", "before-run", "build-environment"];
 const ONLINE: &str = "-online";
+/// Steps that install `system_packages`, and the tables of these.
+const INSTALLERS: [(&str, &str); 2] = [("system", "build"), ("smoke-system", "test")];
+/// Messages of apt, dnf and apk.
+const UNKNOWN_PACKAGE: [&str; 3] =
+    ["E: Unable to locate package ", "No match for argument: ", " (no such package):"];
+/// Number of lines of a compiler's error.
+const BELOW: usize = 6;
 
 /// Adds to `failure` a hint with the key that provides what the build lacks, for a system of `family`.
 pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
@@ -38,6 +47,28 @@ pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
     }
     let stage = stage.map(|stage| stage.strip_suffix(ONLINE).unwrap_or(stage));
     if failure.hint.is_none() && stage.is_some_and(|stage| STEPS.contains(&stage)) {
+        failure.hint = hint(&failure.tail, family);
+    }
+    let table = INSTALLERS.iter().find(|(name, _)| stage == Some(name));
+    if let (None, Some((_, table))) = (&failure.hint, table)
+        && failure.tail.iter().any(|line| UNKNOWN_PACKAGE.iter().any(|words| line.contains(words)))
+    {
+        failure.hint = Some(format!(
+            "the target's distribution has no such package: correct `system_packages` in `[{table}]` of wheels.toml"
+        ));
+    }
+}
+
+/// Adds the compiler's error to a failure of the audit, if the build went on without its extension.
+pub(super) fn add_compiler_error(failure: &mut Failure, family: Option<Family>) {
+    let Ok(log) = fs_err::read(&failure.log) else { return };
+    let log = String::from_utf8_lossy(&log);
+    // The output of steps is indented.
+    let output = log.lines().filter_map(|line| line.strip_prefix("   "));
+    let lines: Vec<String> = output.map(|line| untagged(line).to_owned()).collect();
+    if let Some(found) = headline(&lines) {
+        let end = lines.len().min(found.at + BELOW);
+        failure.tail = lines[found.at..end].to_vec();
         failure.hint = hint(&failure.tail, family);
     }
 }
@@ -106,6 +137,8 @@ fn unknown(missing: &[Missing]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn hint_of(line: &str, family: Family) -> String {
@@ -239,5 +272,36 @@ mod tests {
         };
         assert!(hint_in("[wheel-builder 1/1] RUN sh /xtask/build.sh").is_some());
         assert_eq!(hint_in("[smoke-run 1/1] RUN sh /xtask/smoke.sh"), None);
+    }
+
+    #[test]
+    fn an_unknown_package_names_its_table() {
+        let hint_in = |step: &str, line: &str| {
+            let mut failure = Failure::left_out("failed", "x.log".into());
+            failure.step = Some(step.to_owned());
+            failure.tail = vec![line.to_owned()];
+            advise(&mut failure, Some(Family::Apt));
+            failure.hint.unwrap_or_default()
+        };
+        let (system, smoke) = ("[system 1/1] RUN sh a", "[smoke-system 1/1] RUN sh b");
+        assert!(hint_in(system, "E: Unable to locate package libx").contains("`[build]`"));
+        assert!(hint_in(system, "No match for argument: libx").contains("`[build]`"));
+        assert!(hint_in(smoke, "  libx (no such package):").contains("`[test]`"));
+        assert_eq!(hint_in(system, "done"), "");
+    }
+
+    #[test]
+    fn an_extension_that_was_left_out_has_its_compiler_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = camino::Utf8PathBuf::try_from(dir.path().join("a.log")).unwrap();
+        let mut failure = Failure::left_out("the audit rejected it", log.clone());
+        fs_err::write(&log, "=> step\n   [cp311] building\n").unwrap();
+        add_compiler_error(&mut failure, Some(Family::Apt));
+        assert!(failure.tail.is_empty() && failure.hint.is_none());
+        let error = "a.c:1:2: fatal error: ffi.h: No such file or directory";
+        fs_err::write(&log, format!("=> step\n   [cp311] {error}\n   [cp311] Failed\n")).unwrap();
+        add_compiler_error(&mut failure, Some(Family::Apt));
+        assert_eq!(failure.tail, [error, "Failed"]);
+        assert!(failure.hint.unwrap().contains("libffi-dev"));
     }
 }
