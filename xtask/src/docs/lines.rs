@@ -75,6 +75,12 @@ fn is_incomplete(error: &clap::Error) -> bool {
     lacks_value || INCOMPLETE.contains(&error.kind())
 }
 
+/// Returns whether the shell expands the rejected value, which is then unknown.
+fn is_expanded(error: &clap::Error) -> bool {
+    let value = error.get(ContextKind::InvalidValue);
+    matches!(value, Some(ContextValue::String(value)) if value.contains('$'))
+}
+
 fn problem(path: &Utf8Path, line: usize, command: &Simple, error: &clap::Error) -> Problem {
     let text = error.render().to_string();
     let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
@@ -89,7 +95,7 @@ fn parsed(tool: &Command, command: &Simple) -> Option<Result<(), clap::Error>> {
     };
     let words = [String::from("program")].into_iter().chain(words.iter().cloned());
     match command.try_get_matches_from(words) {
-        Err(error) if error.use_stderr() => Some(Err(error)),
+        Err(error) if error.use_stderr() && !is_expanded(&error) => Some(Err(error)),
         _ => Some(Ok(())),
     }
 }

@@ -62,6 +62,9 @@ fn clap_parses_the_command_lines_of_fences_and_of_sentences() {
     for before in ["if ", "! ", "sudo ", "A=$(", "echo \"$(", "x | while "] {
         assert_eq!(refused(&format!("```sh\n{before}cargo xtask none)\n```")), [2], "{before}");
     }
+    // The shell expands the value.
+    assert!(refused("```sh\ncargo xtask init P --tool \"git=$(git config x)#$Y\"\n```").is_empty());
+    assert_eq!(refused("```sh\ncargo xtask init P --tool none\n```"), [2]);
     assert!(refused("```text\ncargo xtask no-such-command\n```").is_empty());
     let console = "```console\n$ cargo xtask plan\nit's cargo xtask none\n$ cargo xtask none\n```";
     assert_eq!(refused(console), [4]);
