@@ -122,6 +122,7 @@ fn sources() -> Vec<(String, String)> {
 fn every_option_that_a_message_names_exists() {
     let wrong = |own: &str| common::hints::wrong_options(own, &[]);
     assert_eq!(wrong("`cargo xtask matrix --python cp311`").len(), 1);
+    assert_eq!(wrong("cargo xtask setup --emulate arm64 --method x, or no").len(), 1);
     assert!(wrong("`binfmt install --method package`, `git add --all`").is_empty());
     let mut found = 0;
     for (name, text) in sources() {

@@ -6,6 +6,9 @@ use std::sync::Mutex;
 
 use super::PROGRAM;
 
+/// The characters that end a command in a message.
+const MARKS: [char; 6] = ['`', '"', '(', ';', ':', '\n'];
+
 /// The `--help` of each command that was looked up.
 static HELPS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
@@ -49,8 +52,10 @@ fn command<'a>(words: &[&'a str]) -> Vec<&'a str> {
 /// The options in code marks in `text` that do not exist. Options alone belong to the command line `own`.
 pub(crate) fn wrong_options(text: &str, own: &[&str]) -> BTreeSet<String> {
     let mut wrong = BTreeSet::new();
-    for code in text.split('`').skip(1).step_by(2) {
-        let line = code.strip_prefix("cargo xtask ").unwrap_or(code);
+    // Commands to paste have no code marks.
+    let plain = text.split("cargo xtask ").skip(1).filter_map(|it| it.split(MARKS).next());
+    for line in text.split('`').skip(1).step_by(2).chain(plain) {
+        let line = line.strip_prefix("cargo xtask ").unwrap_or(line);
         let words: Vec<&str> = line.split_whitespace().collect();
         let mut command = match words.first() {
             Some(first) if first.starts_with("--") => command(own),
@@ -62,14 +67,14 @@ pub(crate) fn wrong_options(text: &str, own: &[&str]) -> BTreeSet<String> {
         let options: Vec<&str> = words
             .iter()
             .filter(|word| word.starts_with("--") && word.len() > 2)
-            .filter_map(|word| word.split(['=', '{']).next())
+            .filter_map(|word| word.split(['=', '{', ',', '.', ')']).next())
             .collect();
         let mut missing = options.clone();
         while !command.is_empty() {
             missing.retain(|option| !lists(&help(&command), option));
             command.pop();
         }
-        wrong.extend(missing.iter().map(|option| format!("{option} in `{code}`")));
+        wrong.extend(missing.iter().map(|option| format!("{option} in `{line}`")));
     }
     wrong
 }
