@@ -15,7 +15,7 @@ fn a_signal_ends_an_endless_read() {
         .spawn()
         .unwrap();
     // A pipe holds less, so the program reads and waits for more.
-    child.stdin.as_mut().unwrap().write_all(&[0; 1 << 20]).unwrap();
+    child.stdin.as_mut().unwrap().write_all("\0".repeat(1 << 20).as_bytes()).unwrap();
     assert!(child.try_wait().unwrap().is_none(), "it does not wait at all");
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
