@@ -17,7 +17,7 @@ pub fn rules_table(rules: &[Documented]) -> String {
 
 /// Everything about a rule, in sections.
 pub fn rule_details(each: &Documented) -> String {
-    let (rule, doc) = (each.rule, each.doc.as_ref());
+    let (rule, doc) = (each.rule, each.doc);
     let mut text = format!("{} {} ({})\n", rule.code, rule.name, rule.severity.as_str());
     let Some(doc) = doc else {
         section(&mut text, "How to fix it", rule.help);

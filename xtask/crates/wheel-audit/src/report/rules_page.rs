@@ -43,7 +43,7 @@ pub fn rules_page(rules: &[Documented]) -> String {
 }
 
 fn section(each: &Documented) -> String {
-    let (rule, doc) = (each.rule, each.doc.as_ref());
+    let (rule, doc) = (each.rule, each.doc);
     let mut text = format!("\n### {} {}\n\n", rule.code, rule.name);
     let Some(doc) = doc else { return text };
     let severity = rule.severity.as_str();

@@ -55,7 +55,7 @@ fn notification(level: &str, text: &str) -> Value {
 fn descriptor(each: &Documented) -> Value {
     let rule = each.rule;
     let words = rule.name.replace('-', " ");
-    let (what, fix) = match &each.doc {
+    let (what, fix) = match each.doc {
         Some(doc) => (format!("{} {}", doc.meaning, doc.why), doc.fix.as_str()),
         None => (words.clone(), rule.help),
     };

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,10 +60,12 @@ pub struct RuleDoc {
 }
 
 impl RuleDoc {
-    /// The documentation of a rule. A test ensures that every rule has one.
-    pub fn of(rule: &Rule) -> Option<Self> {
-        let family = FAMILIES.iter().find(|family| rule.code.starts_with(family.code))?;
-        family.docs().remove(rule.code)
+    /// The documentation of the rule `code`. A test ensures that every rule has one.
+    pub(crate) fn of(code: &str) -> Option<&'static Self> {
+        // A report needs the texts of many rules, and parsing takes longer than the audit of a small wheel.
+        static ALL: LazyLock<BTreeMap<String, RuleDoc>> =
+            LazyLock::new(|| FAMILIES.iter().flat_map(Family::docs).collect());
+        ALL.get(code)
     }
 
     /// Replaces line breaks with spaces.
@@ -97,17 +100,16 @@ pub struct Documented {
     pub rule: &'static Rule,
     /// Its documentation.
     #[serde(flatten)]
-    pub doc: Option<RuleDoc>,
+    pub doc: Option<&'static RuleDoc>,
 }
 
 /// Every rule with its documentation, sorted by family (in the order of the report) and code.
 pub fn all() -> Vec<Documented> {
     let mut found = Vec::new();
     for family in &FAMILIES {
-        let mut docs = family.docs();
         let mut own: Vec<_> = rules().filter(|rule| rule.code.starts_with(family.code)).collect();
         own.sort_by_key(|rule| rule.code);
-        let documented = |rule: &'static Rule| Documented { rule, doc: docs.remove(rule.code) };
+        let documented = |rule: &'static Rule| Documented { rule, doc: RuleDoc::of(rule.code) };
         found.extend(own.into_iter().map(documented));
     }
     found

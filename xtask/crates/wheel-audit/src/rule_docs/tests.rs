@@ -56,8 +56,15 @@ fn the_hint_for_an_unknown_word_is_the_nearest_one() {
 fn the_text_of_a_rule_of_the_index_mentions_publish() {
     for each in all() {
         let rule = each.rule;
-        let depends = depends(rule, each.doc.as_ref()).unwrap_or_default();
+        let depends = depends(rule, each.doc).unwrap_or_default();
         let is_changed = rule.refused_by_index && rule.severity != Severity::Error;
         assert!(!is_changed || depends.contains("`--publish`"), "{}", rule.code);
+    }
+}
+
+#[test]
+fn texts_are_parsed_once() {
+    for (one, other) in all().iter().zip(all()) {
+        assert!(std::ptr::eq(one.doc.unwrap(), other.doc.unwrap()), "{}", one.rule.code);
     }
 }

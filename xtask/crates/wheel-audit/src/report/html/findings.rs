@@ -6,7 +6,7 @@ use super::Page;
 use super::text::{more, name, prose};
 use crate::audit::Severity;
 use crate::report::summary::{Group, Item, count};
-use crate::rule_docs;
+use crate::rule_docs::RuleDoc;
 
 /// Maximum number of messages of a rule.
 const ITEMS: usize = 40;
@@ -70,9 +70,8 @@ fn labelled(label: &str, text: &str) -> Markup {
 
 /// The rule's documentation, the same text as that of `rules CODE`.
 fn explanation(code: &str) -> Markup {
-    let documented = rule_docs::find(code).ok().and_then(|mut found| found.pop());
     html! {
-        @if let Some(doc) = documented.and_then(|each| each.doc) {
+        @if let Some(doc) = RuleDoc::of(code) {
             details.about {
                 summary { "About " (code) }
                 p { (prose(&doc.meaning)) }
