@@ -184,3 +184,15 @@ fn arbitrary_bytes_are_rejected() {
     assert!(published(Family::Manylinux, &large).is_err());
     assert!(copy(Family::Manylinux, "source = 1").is_err());
 }
+
+#[test]
+fn a_prefix_of_versions_may_contain_every_valid_character() {
+    let mut value = as_published(Family::Manylinux);
+    value[1]["symbol_versions"]["x86_64"]["A.b+c@D-e_1"] = json!(["1.0"]);
+    for policy in value.as_array_mut().unwrap().iter_mut().skip(2) {
+        policy["symbol_versions"]["x86_64"]["A.b+c@D-e_1"] = json!(["1.0"]);
+    }
+    let facts = read(Family::Manylinux, &value).unwrap();
+    let text = data_file(Family::Manylinux, &facts, "1", "").unwrap();
+    assert_eq!(copy(Family::Manylinux, &text).unwrap(), facts);
+}

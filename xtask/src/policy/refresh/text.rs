@@ -82,7 +82,11 @@ fn added_versions(
                 name.clone(),
             )
         });
-        list(&mut lines, prefix, &added);
+        // A name with a dot would be a table. Valid names contain no quotes.
+        let is_bare =
+            prefix.chars().all(|each| each.is_ascii_alphanumeric() || "_-".contains(each));
+        let key = if is_bare { prefix.clone() } else { format!("\"{prefix}\"") };
+        list(&mut lines, &key, &added);
     }
     if !lines.is_empty() {
         let _ = write!(text, "[policy.versions.{arch}]\n{lines}");
