@@ -237,6 +237,20 @@ fn each_check_is_in_one_group_and_each_group_in_one_job() {
     ci(&w, &["--only", "everything"]).code(2);
 }
 
+#[test]
+fn the_fuzz_targets_run_alone_and_need_a_compiler_for_libfuzzer() {
+    let w = workspace();
+    install_tools(&w);
+    let ran = ci(&w, &["--only", "fuzz"]).code(0);
+    assert_eq!((checks(&ran), skipped(&ran)), (vec!["fuzz"], vec!["fuzz"]));
+    ci(&w, &["--only", "fuzz", "--strict"]).code(1);
+    program(&w, "c++", "exit 0");
+    let ran = ci(&w, &["--only", "fuzz", "--strict"]).code(0);
+    assert_eq!(checks(&ran), ["fuzz"]);
+    program(&w, "python3", "exit 1");
+    ci(&w, &["--only", "fuzz"]).code(1);
+}
+
 /// The lines where a test's body returns early without a report. `unless_skipped` prints the reason, and the child of
 /// a test that starts itself prints [`INNER`].
 fn silent_returns(source: &str) -> Vec<String> {

@@ -48,6 +48,8 @@ pub(crate) enum Group {
     Lint,
     /// The tests that need no engine
     Test,
+    /// The fuzz targets, which otherwise need `--full`
+    Fuzz,
     /// Wheels, and the tests that need an engine
     Engine,
 }
@@ -158,7 +160,7 @@ pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
             results.push(timed(name, || run_step(&exec, &workspace, step, missing))?);
         }
     }
-    if args.has(Group::Test) {
+    if args.has(Group::Fuzz) {
         results.push(fuzz(&exec, &workspace, args)?);
     }
     if args.has(Group::Lint) {
@@ -181,12 +183,18 @@ pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
 
 /// Compiles the fuzz targets and runs each for some seconds. Compiling takes minutes.
 fn fuzz(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<Checked> {
-    if !args.full {
+    if !args.full && args.only.is_empty() {
         let outcome = Outcome::NotRequested("--full");
         return Ok(Checked { name: "fuzz", outcome, seconds: 0.0 });
     }
     let step = Step::new("python3", ["xtask/fuzz/run.py", "target/fuzz", "--seconds", "5"]);
-    timed("fuzz", || run_step(exec, workspace, step, None))
+    timed("fuzz", || match exec.capture(&Step::new("c++", ["--version"])) {
+        Err(ExecError::NotFound { .. }) => {
+            let reason = "libFuzzer needs `c++`; install the system package `g++`";
+            Ok(Outcome::Skipped(reason.to_owned()))
+        }
+        _ => run_step(exec, workspace, step, None),
+    })
 }
 
 /// Runs the checks that need an engine.
