@@ -1,45 +1,32 @@
-//! The audit of any wheel has a verdict. The target splits the input into members at each `\n--\n`, in a valid
-//! archive.
+//! The audit of any wheel has a verdict, in every report format and without control characters. The first part of the
+//! input is the wheel's name. Each other part is a member of a valid archive: its name in the first line, and its
+//! content.
 #![no_main]
 
+use std::collections::BTreeSet;
 use std::io::{Cursor, Write as _};
 
 use libfuzzer_sys::fuzz_target;
-use wheel_audit::audit::{Depth, Expectations, Settings, audit_wheel};
-use zip::{ZipWriter, write::SimpleFileOptions};
+use wheel_audit::wheel::WheelName;
+use xtask_fuzz::{audit, parts};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-const NAMES: [&str; 6] = [
-    "pkg-1.0.dist-info/METADATA",
-    "pkg-1.0.dist-info/WHEEL",
-    "pkg-1.0.dist-info/RECORD",
-    "_pkg.cpython-311-x86_64-linux-gnu.so",
-    "pkg.libs/libfoo-1234.so.1",
-    "pkg-1.0.dist-info/entry_points.txt",
-];
+const NAME: &str = "pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl";
 
 fuzz_target!(|bytes: &[u8]| {
+    let mut parts = parts(bytes);
+    let name = parts.next().and_then(|name| std::str::from_utf8(name).ok());
+    let is_usable = |name: &&str| name.len() < 200 && WheelName::parse(name).is_ok();
+    let name = name.filter(is_usable).unwrap_or(NAME);
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    let mut rest = Some(bytes);
-    for name in NAMES {
-        let Some(content) = rest else { break };
-        let cut = content.windows(4).position(|part| part == b"\n--\n");
-        let (member, after) = match cut {
-            Some(cut) => (&content[..cut + 1], Some(&content[cut + 4..])),
-            None => (content, None),
-        };
-        writer.start_file(name, SimpleFileOptions::default()).expect("a short name");
-        writer.write_all(member).expect("memory");
-        rest = after;
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let mut names = BTreeSet::new();
+    for part in parts {
+        let end = part.iter().position(|&byte| byte == b'\n').unwrap_or(part.len());
+        let Ok(member) = std::str::from_utf8(&part[..end]) else { continue };
+        if names.insert(member) && writer.start_file(member, options).is_ok() {
+            writer.write_all(part.get(end + 1..).unwrap_or_default()).expect("memory");
+        }
     }
-    let wheel = writer.finish().expect("memory").into_inner();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let folder = camino::Utf8Path::from_path(folder.path()).expect("a plain name");
-    let path = folder.join("pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl");
-    std::fs::write(&path, wheel).expect("a file is written");
-    let expectations = Expectations { isa: vec!["x86-64-v2".parse().expect("a level")], ..Expectations::default() };
-    for depth in [Depth::Floor, Depth::Code] {
-        let settings = Settings { depth, publish: true, ..Settings::default() };
-        let audit = audit_wheel(&path, &expectations, &settings).expect("the file exists");
-        serde_json::to_string(&audit).expect("facts and findings can be serialised");
-    }
+    audit(name, &writer.finish().expect("memory").into_inner());
 });

@@ -1,10 +1,9 @@
-//! The check of any manifest and checksums never opens files outside of the folder. The target splits the input at
-//! each `\n--\n`.
+//! The check of any manifest and checksums never opens files outside of the folder. Each part of the input is a file.
 #![no_main]
 
-use camino::Utf8Path;
 use libfuzzer_sys::fuzz_target;
 use wheel_audit::dist::{self, Manifest};
+use xtask_fuzz::{assert_printable, folder, parts};
 
 const NAMES: [&str; 4] = [
     dist::MANIFEST,
@@ -14,17 +13,11 @@ const NAMES: [&str; 4] = [
 ];
 
 fuzz_target!(|bytes: &[u8]| {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let folder = Utf8Path::from_path(folder.path()).expect("a plain name");
-    std::fs::create_dir(folder.join("here-x86_64")).expect("a folder is created");
-    let mut rest = Some(bytes);
-    for name in NAMES {
-        let Some(content) = rest else { break };
-        let cut = content.windows(4).position(|part| part == b"\n--\n");
-        let end = cut.map_or(content.len(), |cut| cut + 1);
-        std::fs::write(folder.join(name), &content[..end]).expect("a file is written");
-        rest = cut.map(|cut| &content[cut + 4..]);
+    let files: Vec<_> = NAMES.into_iter().zip(parts(bytes)).collect();
+    if let Some((_, manifest)) = files.first() {
+        let _ = Manifest::parse(manifest);
     }
-    let _ = Manifest::parse(bytes);
-    dist::check(folder, &dist::Known::new());
+    for problem in dist::check(folder(&files), &dist::Known::new()) {
+        assert_printable(&problem.message);
+    }
 });

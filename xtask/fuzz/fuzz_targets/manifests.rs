@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use libfuzzer_sys::fuzz_target;
 use wheel_build::own::check_config;
-use wheel_build::testing::{lock_text, project, stub_files};
+use wheel_build::testing::{adopted, lock_text, stub_files};
 
 const MANIFESTS: [&str; 3] = ["Cargo.toml", "xtask/Cargo.toml", "Cargo.lock"];
 
 fuzz_target!(|text: &str| {
     let parts: Vec<&str> = text.split("\n--\n").collect();
     for part in &parts {
-        if let Ok(pythons) = project(part) {
-            assert!(!pythons.is_empty());
+        if let Ok(config) = adopted(part) {
+            check_config("wheels.toml", &config).expect("`init` writes a valid file");
         }
         let _ = check_config("wheels.toml", part).map_err(|error| error.to_string());
         if let Ok(lock) = lock_text(part) {

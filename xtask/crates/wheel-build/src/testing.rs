@@ -10,12 +10,19 @@ pub use crate::engine::podman::TARGETS as PODMAN_TARGETS;
 pub use crate::engine::podman_progress::Progress as PodmanProgress;
 pub use crate::engine::progress::{Event, FailedStep, Follow, Progress};
 
+use crate::engine::doctor::docker;
 use crate::engine::failure::diagnose;
+use crate::engine::host::HostSettings;
+use crate::engine::registry::{self, Published, Unknown};
+use crate::engine::setup::sources;
 use crate::engine::{excerpt, headline};
+use crate::exec::Captured;
+use crate::init;
 use crate::init::project::Project;
 use crate::lock::{Environment, LockFile};
 use crate::pipeline::build_info::BuildInfo;
-use crate::pipeline::{missing, stubs};
+use crate::pipeline::smoke::Report;
+use crate::pipeline::{export, missing, stubs};
 use crate::proof;
 
 /// The texts of all events of an engine's `output`, and the number of lines in the excerpt of a failed step.
@@ -51,14 +58,60 @@ pub fn failure_texts(name: &str, error: &str, output: &[String]) -> Vec<String> 
     texts
 }
 
-/// Interpreters that `init` derives from a `pyproject.toml`.
+/// The `wheels.toml` that `init` writes for a package with this `pyproject.toml`.
 ///
 /// # Errors
 /// As for `init`.
-pub fn project(text: &str) -> Result<Vec<String>, UserError> {
+pub fn adopted(text: &str) -> Result<String, UserError> {
     let project = Project::parse(text)?;
-    let _ = project.needs();
-    project.pythons()
+    init::wheels_toml(&project, text, "".into()).map(|(text, _)| text)
+}
+
+/// The texts that the tool shows of an answer of another program. `kind` selects the parser.
+pub fn answer_texts(kind: u8, answer: &str) -> Vec<String> {
+    let captured = || Ok(Captured { stderr: answer.to_owned(), ..Captured::ok(answer) });
+    let published = |it: Published| {
+        let mut texts: Vec<_> = it.platforms.keys().map(ToString::to_string).collect();
+        texts.extend(it.platforms.into_values().chain([it.digest]));
+        texts
+    };
+    match kind % 6 {
+        0 => {
+            let report = serde_json::from_str::<Report>(answer);
+            let problem =
+                report.ok().and_then(|it| it.answers(&[("import", "a".to_owned())]).err());
+            problem.into_iter().collect()
+        }
+        1 => export::requirement_lines(answer.as_bytes()).into_iter().collect(),
+        2 => {
+            let (client, state) = docker::read_version(&captured());
+            let builder = docker::read_builder(answer).map(|it| format!("{it:?}"));
+            let version = docker::read_buildx(answer).map(|it| it.to_string());
+            let texts = [Some(format!("{client:?} {state:?}")), builder, version];
+            texts.into_iter().flatten().collect()
+        }
+        3 => match registry::parsed(answer) {
+            Ok(found) => published(found),
+            Err(Unknown::Refused(text) | Unknown::Silent(text)) => vec![text],
+        },
+        4 => match registry::interpret(answer) {
+            Unknown::Refused(text) | Unknown::Silent(text) => {
+                assert!(answer.contains(&text));
+                published(registry::single("sha256:00", answer))
+            }
+        },
+        _ => {
+            let mut all = sources::parse_deb822(answer);
+            all.extend(sources::parse_one_line(answer));
+            all.iter().map(|it| format!("{it:?}")).collect()
+        }
+    }
+}
+
+/// `text` without the credentials of the index `url`.
+pub fn redacted(url: &str, text: &str) -> String {
+    let settings = BTreeMap::from([("PIP_INDEX_URL".to_owned(), url.to_owned())]);
+    HostSettings { settings, ..HostSettings::default() }.redact(text)
 }
 
 /// The stubs for `xtask/` in a source archive with these manifests and lock files.

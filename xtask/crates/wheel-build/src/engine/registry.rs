@@ -105,13 +105,14 @@ pub(super) fn named(
     engine: &Engine,
     image: &str,
 ) -> Result<Result<Published, Unknown>, EngineError> {
-    let read = |text: String| {
-        let manifest = serde_json::from_str(&text).map(index);
-        manifest.map_err(|error| {
-            Unknown::Silent(format!("its answer is not an image manifest: {error}"))
-        })
-    };
-    Ok(inspect(engine, "{{json .Manifest}}", image)?.and_then(read))
+    Ok(inspect(engine, "{{json .Manifest}}", image)?.and_then(|text| parsed(&text)))
+}
+
+/// Parses the client's description of a reference.
+pub(crate) fn parsed(text: &str) -> Result<Published, Unknown> {
+    let manifest = serde_json::from_str(text).map(index);
+    manifest
+        .map_err(|error| Unknown::Silent(format!("its answer is not an image manifest: {error}")))
 }
 
 fn inspect(
@@ -136,7 +137,7 @@ fn inspect(
 /// Interprets the client's last message. `not found` can also be about a credential helper, a host or a file of
 /// certificates. So only the registry's own messages count: an error code of its protocol, its status for a
 /// manifest, or the client's message about a reference or a platform (OCI distribution specification, "Error Codes").
-pub(super) fn interpret(answer: &str) -> Unknown {
+pub(crate) fn interpret(answer: &str) -> Unknown {
     let answer =
         answer.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
     let lower = answer.to_ascii_lowercase().replace('_', " ");
@@ -165,7 +166,7 @@ fn index(manifest: Manifest) -> Published {
     Published { digest: manifest.digest, platforms }
 }
 
-fn single(digest: &str, config: &str) -> Published {
+pub(crate) fn single(digest: &str, config: &str) -> Published {
     let place = serde_json::from_str::<Place>(config).ok().and_then(|place| place.platform());
     let platforms = place.map(|platform| (platform, digest.to_owned())).into_iter().collect();
     Published { digest: digest.to_owned(), platforms }

@@ -120,13 +120,9 @@ pub(crate) fn plan(exec: &Exec, request: &Request<'_>) -> anyhow::Result<Adoptio
         Some(tool) => tool.clone(),
         None => Tool::of_clone(exec, request.clone)?,
     };
-    let mut translation = Translation::of(&pyproject, &project);
-    let wheels = match read(repository, CONFIG)? {
-        Some(text) => {
-            translation = None;
-            text
-        }
-        None => texts::wheels_toml(&project, &package, translation.as_ref())?,
+    let (wheels, translation) = match read(repository, CONFIG)? {
+        Some(text) => (text, None),
+        None => wheels_toml(&project, &pyproject, &package)?,
     };
     let config = config::parse_text(Utf8Path::new(CONFIG), &wheels)?;
     let mut plan =
@@ -164,6 +160,19 @@ pub(crate) fn plan(exec: &Exec, request: &Request<'_>) -> anyhow::Result<Adoptio
     let options = |it: Translation| it.remarks.into_values().flatten().collect();
     let open_options = translation.map(options);
     Ok(Adoption { tool, files, has_debian_python, open_options, note, conflicts })
+}
+
+/// The `wheels.toml` for the package in the folder `package` of a repository, and the translation in it.
+///
+/// # Errors
+/// If no interpreter is left.
+pub(crate) fn wheels_toml(
+    project: &Project,
+    pyproject: &str,
+    package: &Utf8Path,
+) -> Result<(String, Option<Translation>), UserError> {
+    let translation = Translation::of(pyproject, project);
+    Ok((texts::wheels_toml(project, package, translation.as_ref())?, translation))
 }
 
 /// Writes the planned files.

@@ -77,7 +77,7 @@ pub(super) fn extra_requires(export: &Utf8Path) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// If the list is too long, or a line is not a name with versions, e.g. an option or a URL.
-pub(super) fn requirement_lines(bytes: &[u8]) -> io::Result<String> {
+pub(crate) fn requirement_lines(bytes: &[u8]) -> io::Result<String> {
     let is_requirement = |line: &&str| {
         line.starts_with(|each: char| each.is_ascii_alphanumeric())
             && line.chars().all(|each| each == ' ' || each.is_ascii_graphic())

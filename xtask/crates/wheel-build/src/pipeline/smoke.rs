@@ -197,7 +197,7 @@ const SCHEMA_VERSION: u32 = 2;
 
 /// Report of the smoke test.
 #[derive(Deserialize)]
-struct Report {
+pub(crate) struct Report {
     schema_version: u32,
     /// True if the package's code ran as another user than the one that wrote the report.
     unprivileged: bool,
@@ -226,7 +226,7 @@ struct TestReport {
 impl Report {
     /// Requires a successful answer to each of the `requested` checks, and no other answers except entry points.
     /// The error is the reason.
-    fn answers(&self, requested: &[(&'static str, String)]) -> Result<(), String> {
+    pub(crate) fn answers(&self, requested: &[(&'static str, String)]) -> Result<(), String> {
         if self.schema_version != SCHEMA_VERSION {
             return Err(format!("smoke.json has version {}", self.schema_version));
         }

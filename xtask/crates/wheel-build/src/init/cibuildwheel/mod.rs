@@ -45,7 +45,7 @@ type Options<'a> = BTreeMap<&'a str, (String, &'a Value)>;
 
 /// The result of a translation.
 #[derive(Debug, Default)]
-pub(super) struct Translation {
+pub(crate) struct Translation {
     /// Keys of `[build]`, `[repair]` and `[test]`.
     pub(super) keys: Keys,
     /// Platforms of the targets.
