@@ -76,7 +76,7 @@ impl EngineError {
         let hint = hint.or_else(|| down.as_deref().map(again));
         let hint = match &step.clipped {
             Some(limit) => {
-                let _ = write!(message, "; BuildKit dropped its output after {limit}");
+                let _ = write!(message, "; BuildKit dropped output beyond {limit}");
                 let is_shown = headline(&step.tail).is_some_and(|found| found.is_error);
                 hint.or_else(|| (!is_shown).then(|| UNCLIPPED.to_owned()))
             }

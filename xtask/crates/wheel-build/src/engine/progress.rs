@@ -102,7 +102,7 @@ struct Step {
 pub(super) struct Recent {
     lines: VecDeque<String>,
     bytes: usize,
-    /// The limit at which `BuildKit` dropped the rest.
+    /// The limit beyond which `BuildKit` dropped output.
     pub(super) clipped: Option<String>,
 }
 
@@ -149,7 +149,7 @@ pub struct FailedStep {
     pub error: String,
     /// The lines that show the error, or the last ones.
     pub tail: Vec<String>,
-    /// The limit at which `BuildKit` dropped the rest of the output, such as `2MiB`.
+    /// The limit beyond which `BuildKit` dropped output, such as `2MiB` or `200KiB/s`.
     pub clipped: Option<String>,
 }
 
