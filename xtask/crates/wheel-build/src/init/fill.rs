@@ -1,14 +1,10 @@
 //! Fills settings into the template of `wheels.toml`. Pure.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use toml::Value;
 
-use super::cibuildwheel::Translation;
-
-/// Keys such as `build.env`, and their values.
-pub(super) type Keys = BTreeMap<String, Value>;
+use super::cibuildwheel::{Keys, Translation};
 
 /// `template` with `keys`. A key replaces its example; the others follow at the end of their table.
 pub(super) fn keys(template: &str, mut keys: Keys) -> String {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use self::values::Form;
-use super::fill::Keys;
+pub(super) use self::values::Keys;
 use super::project::Project;
 use crate::config;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::init::fill::Keys;
+/// Keys such as `build.env`, and their values.
+pub(in crate::init) type Keys = BTreeMap<String, Value>;
 
 /// How an option becomes keys.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
