@@ -151,7 +151,7 @@ pub(crate) fn interpret(answer: &str) -> Unknown {
     }
 }
 
-/// Returns whether `line` ends like `docker.io/library/debian:99: not found`.
+/// Returns whether `line` ends like `library/debian:99: not found`.
 fn names_absent_image(line: &str) -> bool {
     let subject = line.trim_end().strip_suffix(": not found");
     let last = subject.and_then(|subject| subject.split_whitespace().last());
