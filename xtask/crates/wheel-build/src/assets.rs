@@ -102,7 +102,13 @@ fn windows_lines(name: &str, is_replaced: bool) -> UserError {
 }
 
 fn unknown(name: &str, files: &Contents<'_>) -> UserError {
-    let near = |known: &&String| strsim::damerau_levenshtein(known, name);
+    // Users often leave the folder or an extension out: `Dockerfile` for `docker/Dockerfile.wheels`.
+    let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let near = |known: &&String| {
+        let (own, word) = (base(known), base(name));
+        let distance = strsim::damerau_levenshtein;
+        (!own.contains(&word), distance(&own, &word), distance(known, name))
+    };
     let nearest = files.keys().min_by_key(near).map_or("", String::as_str);
     UserError::new(format!("`{OVERRIDES}/{name}` matches no build file of the tool")).hint(format!(
         "the nearest name is `{nearest}`; `cargo xtask assets export` writes the originals"
@@ -322,6 +328,14 @@ mod tests {
         assert_eq!(rest.len(), FILES.len() - 1);
         let text = fs_err::read_to_string(root.join(OVERRIDES).join(SCRIPT)).unwrap();
         assert_eq!(text, "mine\n");
-        assert!(export(&root, &["scripts/none.sh".to_owned()]).is_err());
+        for (word, nearest) in [
+            ("Dockerfile", "docker/Dockerfile.wheels"),
+            ("docker/build-all.sh", SCRIPT),
+            ("scripts/smok.py", "scripts/smoke.py"),
+        ] {
+            let error = export(&root, &[word.to_owned()]).unwrap_err();
+            let hint = UserError::hint_of(&error).unwrap_or_default();
+            assert!(hint.contains(&format!("`{nearest}`")), "{word}: {hint}");
+        }
     }
 }
