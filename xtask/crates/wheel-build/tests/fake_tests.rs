@@ -52,6 +52,43 @@ fn failing_tests_fail_the_job_with_their_last_lines() {
 }
 
 #[test]
+fn tests_that_fail_under_emulation_have_a_hint_that_skips_them() {
+    let w = Workspace::new();
+    let digest = "1".repeat(64);
+    w.on("image", "echo 'Error: No such image' >&2; exit 1");
+    w.on("imagetools", &format!("echo '{{\"digest\":\"sha256:{digest}\"}}'"));
+    w.on("pull", "exit 0");
+    w.on("inspect", "echo 'Platforms: linux/amd64, linux/386, linux/arm64*'");
+    configure(&w, "command = \"pytest\"");
+    let run = |platform: &str, output: &str| {
+        let fail = format!(
+            r#"case $target in
+            test) emit "[test-run 1/1] RUN sh /xtask/test.sh" "{output}"
+                progress "[test-run 1/1] RUN sh /xtask/test.sh" "exit code: 1"; exit 1 ;;
+            *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
+            esac"#
+        );
+        w.on("bake", &fail);
+        let info = common::BUILD_INFO.replace("linux/amd64", platform);
+        fs_err::write(w.fake.join("export/build-info.json"), info).unwrap();
+        let ran = w.run(&["wheels", "debian:12", platform, "--json", "--force"]).code(1);
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        report["jobs"][0]["hint"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(run("linux/amd64", "FAILED a.py"), "");
+    assert_eq!(run("linux/386", "FAILED a.py"), "", "an amd64 machine runs it without emulation");
+    assert!(!run("linux/arm64", "sh: 1: pytest: not found").contains("[[override]]"));
+    let hint = run("linux/arm64", "FAILED a.py");
+    let (_, lines) = hint.split_once('\n').unwrap();
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(&path, format!("{toml}\n{lines}\n")).unwrap();
+    w.on("bake", PASS);
+    w.run(&["wheels", "debian:12", "linux/arm64"]).code(0);
+    assert_eq!(outcome(&w), "skipped");
+}
+
+#[test]
 fn a_changed_command_tests_the_built_wheel_again() {
     let w = Workspace::new();
     w.on("bake", PASS);

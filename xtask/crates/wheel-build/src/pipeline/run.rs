@@ -235,7 +235,8 @@ impl Run<'_> {
         let (plan, schedule) = (self.plan, &self.schedule);
         let shared = Shared::of(&self.sharing, plan, &self.done, index, schedule);
         let build_ended = || schedule.build_ended(index);
-        one(self.ctx, &plan.jobs[index], base, (&shared, &build_ended), self.watch)
+        let emulated = !self.options.native.contains(&plan.jobs[index].platform);
+        one(self.ctx, &plan.jobs[index], base, (&shared, &build_ended), emulated, self.watch)
     }
 
     /// The wheel of a job in `dist/`, unless it was built in another image than `base`.
@@ -326,6 +327,7 @@ fn one(
     job: &Job,
     base: Base,
     others: (&Shared<'_>, &dyn Fn()),
+    emulated: bool,
     watch: &dyn Watch,
 ) -> Outcome {
     let log = log(ctx, job);
@@ -344,6 +346,9 @@ fn one(
                 if error.lacks_machine_code() {
                     missing::add_compiler_error(&mut failure, job.target.family);
                 }
+                if emulated && matches!(error, PipelineError::Tests { .. }) {
+                    failure.hint.get_or_insert_with(|| skip_tests(&job.platform));
+                }
                 Outcome::Failed(failure)
             }
         },
@@ -355,6 +360,18 @@ fn one(
         record_failure(ctx, job, failure);
     }
     outcome
+}
+
+/// The hint for package tests that failed under emulation without a known cause.
+fn skip_tests(platform: &Platform) -> String {
+    format!(
+        "the tests ran under QEMU, which emulates {platform} and can cause the failure. To skip them there, add these \
+         lines to wheels.toml:\n\
+         \x20 [[override]]\n\
+         \x20 select = \"*_{}\"\n\
+         \x20 test.skip = true",
+        platform.arch().wheel_name()
+    )
 }
 
 /// Appends the reason to the log, so that it explains the missing wheel.

@@ -21,6 +21,7 @@ use crate::assets::OVERRIDES;
 use crate::config::{Config, ConfigFile, Platform};
 use crate::engine::Engine;
 use crate::engine::base::BasePolicy;
+use crate::engine::doctor::binfmt;
 use crate::engine::prebuilt::Finder;
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
@@ -344,9 +345,12 @@ pub(super) fn build(
     Ok(Some(pipeline::run(&context, &session.plan, survey, &options, &live)?))
 }
 
-/// Platforms that run without emulation: this machine's, and those with their own engine.
+/// Platforms that run without emulation: those of this machine, and those with their own engine.
 fn native_platforms(engine: &Engine) -> BTreeSet<Platform> {
-    engine.client.nodes.keys().cloned().chain([native_platform()]).collect()
+    let native = native_platform();
+    let here = binfmt::Arch::all().filter(|arch| arch.is_native(native.engine_arch()));
+    let here = here.filter_map(|arch| format!("linux/{}", arch.name).parse().ok());
+    engine.client.nodes.keys().cloned().chain(here).collect()
 }
 
 /// `--setup`: installs what this machine lacks for `plan`.
