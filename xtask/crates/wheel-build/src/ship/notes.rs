@@ -42,15 +42,15 @@ pub(crate) fn notes(
     let folders = folders(wheels);
     systems(&folders, infos, &mut text);
     if !missing.is_empty() {
-        let each = |it: &Missing| {
-            format!(
-                "- {} {}: {}",
-                it.target,
-                it.platform,
-                markdown_text(&it.interpreters.join(", "))
-            )
+        // Required and optional wheels of a target are separate entries.
+        let folders = missing.chunk_by(|a, b| (&a.target, &a.platform) == (&b.target, &b.platform));
+        let each = |folder: &[Missing]| {
+            let Missing { target, platform, .. } = folder.first()?;
+            let interpreters: Vec<_> =
+                folder.iter().flat_map(|it| &it.interpreters).map(String::as_str).collect();
+            Some(format!("- {target} {platform}: {}", markdown_text(&interpreters.join(", "))))
         };
-        let list: Vec<_> = missing.iter().map(each).collect();
+        let list: Vec<_> = folders.filter_map(each).collect();
         let _ = writeln!(text, "\nThis release has no wheel for:\n\n{}", list.join("\n"));
     }
     let short = text.len();
@@ -224,6 +224,24 @@ mod tests {
     fn shape(text: &str) -> Vec<(usize, usize)> {
         let of_line = |line: &str| (line.matches('|').count(), line.matches('<').count());
         text.lines().map(of_line).collect()
+    }
+
+    #[test]
+    fn a_platform_of_a_target_has_one_line_for_its_missing_wheels() {
+        let missing = |platform: &str, interpreter: &str, required| Missing {
+            target: "a".to_owned(),
+            platform: platform.to_owned(),
+            interpreters: vec![interpreter.to_owned()],
+            required,
+        };
+        let list = [
+            missing("linux/amd64", "cp311", true),
+            missing("linux/amd64", "pp311", false),
+            missing("linux/arm64", "cp311", true),
+        ];
+        let notes = notes(&[], &BTreeMap::new(), &list);
+        let lines: Vec<_> = notes.lines().filter(|line| line.starts_with("- ")).collect();
+        assert_eq!(lines, ["- a linux/amd64: cp311, pp311", "- a linux/arm64: cp311"]);
     }
 
     proptest! {
