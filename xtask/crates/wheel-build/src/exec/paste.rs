@@ -6,6 +6,9 @@ use wheel_audit::text;
 
 use super::{EnvValue, Stdin, Step};
 
+/// The replacement for a secret.
+const HIDDEN: &str = "****";
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&[self.before(), self.command()].concat().join(" "))
@@ -74,13 +77,35 @@ impl Step {
 
     /// The program, its arguments and its input.
     fn command(&self) -> Vec<String> {
-        let args = self.args.iter().map(|arg| quote(arg));
+        let args = self.args.iter().map(|arg| quote(&without_secrets(arg)));
         let input = self.stdin.iter().map(|stdin| match stdin {
             Stdin::File(path) => format!("< {}", quote(path.as_str())),
             Stdin::Secret(_) => "< (secret)".to_owned(),
         });
         std::iter::once(quote(&self.program)).chain(args).chain(input).collect()
     }
+}
+
+/// `arg` without the passwords of URLs (a mirror) and the tokens of a cache (`type=gha,token=...`).
+fn without_secrets(arg: &str) -> String {
+    let mut parts = arg.split("://");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['/', '?', ',', ' ', '\n', '"']).unwrap_or(part.len());
+        let (authority, rest) = part.split_at(end);
+        let user = authority.rsplit_once('@').and_then(|(info, host)| {
+            info.split_once(':').map(|(user, _)| format!("{user}:{HIDDEN}@{host}"))
+        });
+        clean = format!("{clean}://{}{rest}", user.as_deref().unwrap_or(authority));
+    }
+    if !clean.contains("type=gha") {
+        return clean;
+    }
+    let field = |field: &str| match field.split_once('=') {
+        Some((key, _)) if key.ends_with("token") => format!("{key}={HIDDEN}"),
+        _ => field.to_owned(),
+    };
+    clean.split(',').map(field).collect::<Vec<_>>().join(",")
 }
 
 fn columns(text: &str) -> usize {

@@ -25,6 +25,24 @@ fn a_printed_step_can_be_pasted_and_hides_secrets() {
 }
 
 #[test]
+fn a_printed_step_hides_passwords_of_urls_and_tokens_of_caches() {
+    for (arg, shown) in [
+        ("http://me:pa55@mirror.example/debian", "http://me:****@mirror.example/debian"),
+        ("deb http://a:p@b/x y http://c:q@d", "deb http://a:****@b/x y http://c:****@d"),
+        (
+            "*.cache-to=type=gha,token=t0k,ghtoken=g,scope=s",
+            "*.cache-to=type=gha,token=****,ghtoken=****,scope=s",
+        ),
+        ("linux/arm64=ssh://me@box", "linux/arm64=ssh://me@box"),
+        ("http://host:80/a@b:c", "http://host:80/a@b:c"),
+        ("a.args.X=token=1,b=2", "a.args.X=token=1,b=2"),
+    ] {
+        let (step, shown) = (Step::new("x", [arg]), format!("x {}", quote(shown)));
+        assert_eq!((step.to_string(), step.folded(80)), (shown.clone(), shown));
+    }
+}
+
+#[test]
 fn a_folded_step_is_the_same_command() {
     let mut args: Vec<String> = ["buildx", "bake", "--progress=plain"].map(str::to_owned).into();
     args.extend(
