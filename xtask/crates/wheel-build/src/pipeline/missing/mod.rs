@@ -66,7 +66,7 @@ pub(super) fn add_compiler_error(failure: &mut Failure, family: Option<Family>) 
     // The output of steps is indented.
     let output = log.lines().filter_map(|line| line.strip_prefix("   "));
     let lines: Vec<String> = output.map(|line| untagged(line).to_owned()).collect();
-    if let Some(found) = headline(&lines) {
+    if let Some(found) = headline(&lines).filter(|found| found.is_error) {
         let end = lines.len().min(found.at + BELOW);
         failure.tail = lines[found.at..end].to_vec();
         failure.hint = hint(&failure.tail, family);
