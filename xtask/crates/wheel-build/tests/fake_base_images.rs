@@ -240,6 +240,32 @@ fn a_base_image_that_does_not_start_differs_from_a_missing_one() {
 }
 
 #[test]
+fn a_known_system_without_a_target_has_lines_to_copy() {
+    let w = workspace();
+    w.on("image", "echo 'Error: No such image' >&2; exit 1");
+    w.on("imagetools", "echo 'ERROR: dial tcp: lookup r.example: no such host' >&2; exit 1");
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    let hint =
+        |args: &[&str]| w.run(args).code(2).stderr.split("\n\nhint: ").nth(1).unwrap().to_owned();
+    let lines =
+        |hint: &str| hint.split_once(":\n").unwrap().1.split("\n\n").next().unwrap().to_owned();
+    let of_image = lines(&hint(&["wheels", "debian:13", "linux/amd64"]));
+    for args in [["wheels", "debian13"], ["pin", "debian:13"]] {
+        assert_eq!(lines(&hint(&args)).trim_end(), of_image.trim_end(), "{args:?}");
+    }
+    fs_err::write(&path, format!("{toml}\n{of_image}\n")).unwrap();
+    let plan = w.run(&["plan", "debian13", "--json"]).code(0).stdout;
+    assert!(plan.contains("\"debian13\""), "{plan}");
+    let ran = w.run(&["wheels", "debian13", "linux/amd64"]).code(2);
+    assert!(!ran.stderr.contains("has no `bootstrap`"), "{}", ran.stderr);
+    // A target that lacks only the line gets only the line.
+    let of_target = hint(&["wheels", "debian12", "linux/amd64"]);
+    let line = of_target.split('`').find(|part| part.starts_with("bootstrap = ")).unwrap();
+    assert!(line.contains("bookworm") && !of_target.contains("[[target]]\n"), "{of_target}");
+}
+
+#[test]
 fn build_all_skips_base_images_of_foreign_platforms() {
     let w = workspace();
     let path = w.root.join("wheels.toml");

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::engine_args::EngineArgs;
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::clone::{self, is_clone};
-use crate::config::{self, Config, ConfigFile, Pins, Platform, Target};
+use crate::config::{self, Config, ConfigFile, Pins, Platform, Target, target_lines};
 use crate::engine::binfmt;
 use crate::engine::registry::{self, Published, Unknown};
 use crate::engine::{Engine, EngineError};
@@ -138,7 +138,11 @@ fn wanted(config: &Config, words: &[String], is_clone: bool) -> anyhow::Result<V
     let mut wanted = Vec::new();
     for (target, platforms) in &request.targets {
         let listed = config.targets.iter().any(|listed| listed.name == target.name);
-        let hint = "add a `[[target]]` with this image to wheels.toml first";
+        let lines = target_lines(&target.image, "linux/amd64").map(|it| format!(":{it}"));
+        let hint = format!(
+            "add a `[[target]]` with this image to wheels.toml first{}",
+            lines.unwrap_or_default()
+        );
         anyhow::ensure!(
             listed,
             UserError::new(format!("`{}` is not a target of wheels.toml", target.image)).hint(hint)

@@ -46,7 +46,10 @@ pub(crate) use model::{
     Bootstrap, BootstrapTool, Check, Config, Family, LocalSource, Platform, Provider, Rust, Source,
     TagPolicy, Toolchain,
 };
-pub(crate) use names::{distribution_of, image_name, known_system, tried_systems};
+pub(crate) use names::{
+    bootstrap_line, distribution_of, image_name, image_of_name, known_system, target_lines,
+    tried_systems,
+};
 pub(crate) use overrides::{PathPattern, RuleOverride, RuleSeverity};
 pub(crate) use pins::{Pins, with_pins};
 pub(crate) use publish::{Publish, Word};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use wheel_audit::policy::{Distribution, distributions};
+use wheel_audit::policy::{Distribution, Libc, distributions};
 
 use super::target::name_of_image;
-use super::{Bootstrap, Target};
+use super::usage::{example_of_bootstrap, inline};
+use super::{Bootstrap, Family, Target};
 
 /// One repository of base images and the names that users type for it.
 #[derive(Deserialize)]
@@ -15,6 +16,7 @@ use super::{Bootstrap, Target};
 struct Known {
     typed: Vec<String>,
     image: String,
+    family: Family,
     #[serde(default)]
     tags: BTreeMap<String, String>,
     distribution: Option<String>,
@@ -44,7 +46,7 @@ impl Known {
         Target {
             name: name_of_image(&name.known),
             image: name.image.clone(),
-            family: None,
+            family: Some(self.family),
             libc: self.release(tag).map(|system| system.libc),
             platforms: Vec::new(),
             pythons: Vec::new(),
@@ -112,6 +114,45 @@ pub(crate) fn known_system(word: &str) -> Option<Target> {
     Some(known.target(&tag, &image_name(word)))
 }
 
+/// The lines of wheels.toml that add the system `word` as a target, for a hint.
+pub(crate) fn target_lines(word: &str, platform: &str) -> Option<String> {
+    let Target { name, image, family, libc, bootstrap, .. } = known_system(word)?;
+    let libc = match libc? {
+        Libc::Glibc(version) => format!("glibc = \"{version}\""),
+        Libc::Musl(version) => format!("musl = \"{version}\""),
+    };
+    let mut lines = vec![
+        "[[target]]".to_owned(),
+        format!("name = \"{name}\""),
+        format!("image = \"{image}\""),
+        format!("family = \"{}\"", family?),
+        libc,
+        format!("platforms = [\"{platform}\"]"),
+    ];
+    lines.extend(bootstrap.and_then(|it| inline("bootstrap", &it)));
+    Some(format!("\n  {}", lines.join("\n  ")))
+}
+
+/// The line that adds the missing `bootstrap` to a target: that of its own image if it is known, otherwise an example for
+/// `family`. `None` if no tool makes images of the family.
+pub(crate) fn bootstrap_line(image: &str, family: Option<Family>) -> Option<String> {
+    let line = |known: Target| inline("bootstrap", &known.bootstrap?);
+    let known = known_system(image);
+    let family = family.or_else(|| known.as_ref()?.family);
+    known.and_then(line).or_else(|| match family {
+        None | Some(Family::Apt) => known_system("debian:12").and_then(line),
+        Some(family) => example_of_bootstrap(family),
+    })
+}
+
+/// The image that the name of a target, such as `debian13`, means.
+pub(crate) fn image_of_name(name: &str) -> Option<String> {
+    let words = KNOWN.iter().flat_map(|known| &known.typed);
+    let mut images =
+        words.filter_map(|typed| Some(format!("{typed}:{}", name.strip_prefix(typed)?)));
+    images.find(|image| known_system(image).is_some())
+}
+
 /// The systems that `try` uses if nothing names any, as words for [`known_system`].
 pub(crate) fn tried_systems() -> impl Iterator<Item = String> {
     KNOWN.iter().flat_map(|known| known.tried.iter().map(|tag| format!("{}:{tag}", known.image)))
@@ -122,6 +163,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::config::parse_text;
 
     #[test]
     fn typed_names_resolve_to_maintained_images() {
@@ -172,6 +214,32 @@ mod tests {
         let suites = tried_systems().map(|word| known_system(&word).unwrap());
         let suites: Vec<_> = suites.map(|target| target.bootstrap.unwrap().suite).collect();
         assert_eq!(suites, ["bullseye", "bookworm", "trixie", "focal", "jammy", "noble"]);
+    }
+
+    #[test]
+    fn the_lines_of_a_known_system_are_a_valid_target() {
+        let head = "[source]\npath = \".\"\n[build]\npythons = [\"cp311\"]\n";
+        let words = ["rocky:9", "alma:8", "alpine:3.22", "fedora:42", "debian:trixie"];
+        for word in words.into_iter().map(str::to_owned).chain(tried_systems()) {
+            let lines = target_lines(&word, "linux/arm64").unwrap();
+            let config = parse_text("wheels.toml".into(), &format!("{head}{lines}")).unwrap();
+            let (own, known) = (&config.targets[0], known_system(&word).unwrap());
+            assert_eq!(
+                (&own.name, &own.image, own.family),
+                (&known.name, &known.image, known.family)
+            );
+            assert_eq!((own.libc, &own.bootstrap), (known.libc, &known.bootstrap), "{word}");
+            assert_eq!(own.platforms, ["linux/arm64".parse().unwrap()]);
+            assert_eq!(
+                image_of_name(&own.name).map(|image| image_name(&image).image),
+                Some(known.image)
+            );
+            let line = bootstrap_line(&word, None);
+            assert_eq!(line.is_some(), known.family != Some(Family::Apk), "{word}: {line:?}");
+        }
+        assert_eq!(target_lines("debian:99", "linux/amd64"), None);
+        assert_eq!(bootstrap_line("none:1", None), bootstrap_line("none:1", Some(Family::Apt)));
+        assert!(bootstrap_line("none:1", Some(Family::Dnf)).unwrap().contains("dnf"));
     }
 
     #[test]

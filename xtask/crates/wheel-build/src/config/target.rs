@@ -5,7 +5,7 @@ use wheel_audit::UserError;
 
 use wheel_audit::policy::Libc;
 
-use super::{Bootstrap, Config, Family, Platform, image_name};
+use super::{Bootstrap, Config, Family, Platform, image_name, image_of_name, target_lines};
 use wheel_audit::digest;
 use wheel_audit::wheel::Interpreter;
 
@@ -67,10 +67,10 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserErr
     if !is_image_reference(word) {
         let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
         let known = known.join(", ");
-        let hint = suggestion(config, word).map_or_else(
-            || "write an image like `debian:12` and a platform like `linux/amd64`".to_owned(),
-            |suggestion| format!("did you mean `{suggestion}`?"),
-        );
+        let hint = unlisted(word).unwrap_or_else(|| match suggestion(config, word) {
+            Some(suggestion) => format!("did you mean `{suggestion}`?"),
+            None => "write an image like `debian:12` and a platform like `linux/amd64`".to_owned(),
+        });
         return Err(UserError::new(format!(
             "`{word}` is neither a target of wheels.toml ({known}) nor an image reference"
         ))
@@ -97,6 +97,13 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserErr
         snapshot: None,
         snapshot_url: None,
     })
+}
+
+/// The hint for the name of a known system (`debian13`) that wheels.toml lacks.
+fn unlisted(word: &str) -> Option<String> {
+    let image = image_of_name(word)?;
+    let lines = target_lines(&image, "linux/amd64")?;
+    Some(format!("write `{image}`, or add these lines to wheels.toml:{lines}"))
 }
 
 /// The likely meaning of a word that is neither a target nor an image: `arm64` or `aarch64`, `debain12`.

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
+use serde::Serialize;
 use toml::Value;
+
+use super::Family;
 
 /// Complete configurations. Together they contain every key.
 pub const TEXTS: [&str; 2] =
@@ -35,6 +38,21 @@ pub(super) fn usage(path: &[String]) -> Option<String> {
         }
         _ => Some(format!("write `{}`", assignment(names.last()?, value))),
     }
+}
+
+/// `key = { … }` for a table.
+pub(super) fn inline(key: &str, table: &impl Serialize) -> Option<String> {
+    Some(assignment(key, &Value::try_from(table).ok()?))
+}
+
+/// The example of `bootstrap` for `family`.
+pub(super) fn example_of_bootstrap(family: Family) -> Option<String> {
+    let targets = EXAMPLES.iter().filter_map(|example| example.get("target")?.as_array());
+    let is_of = |target: &&Value| {
+        target.get("family").and_then(Value::as_str) == Some(family.to_string().as_str())
+    };
+    let bootstrap = targets.flatten().filter(is_of).find_map(|target| target.get("bootstrap"));
+    Some(assignment("bootstrap", bootstrap?))
 }
 
 /// The first key of `value`, at `path`, that is wrongly a table or wrongly not one, with a message. serde would accept

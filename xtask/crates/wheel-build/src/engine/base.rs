@@ -11,7 +11,7 @@ use super::local::{self, by_digest};
 use super::registry::{self, Unknown};
 use super::{Engine, EngineError};
 use super::{bootstrap, layout};
-use crate::config::{Platform, Target};
+use crate::config::{Platform, Target, bootstrap_line, known_system, target_lines};
 use crate::exec::{ExecError, Step};
 
 /// Maximum duration of a pull. Base images have about 30 to 100 MB.
@@ -100,20 +100,43 @@ fn find(
         return bootstrap::make(engine, target, platform, work, note)
             .map_err(|error| with_reasons(error, target, platform, reasons));
     }
-    let by_hand = format!(
-        "check the name of the image: `docker pull {}` shows the registry's answer",
-        target.image
-    );
-    let entry = "add a `bootstrap` entry to its `[[target]]` in wheels.toml to make it from the \
-                 distribution's packages";
-    let hint = match base_policy {
+    let hint = hint_of_missing(target, platform, base_policy);
+    Err(no_image(target, platform, &reasons, &hint))
+}
+
+/// How to obtain an image that no registry returned and that is not made from packages.
+fn hint_of_missing(target: &Target, platform: &Platform, base_policy: BasePolicy) -> String {
+    let image = &target.image;
+    let by_hand =
+        format!("check the name of the image: `docker pull {image}` shows the registry's answer");
+    match base_policy {
         BasePolicy::Pull if target.bootstrap.is_some() => format!(
             "{by_hand}; leave `--base pull` out to make the image from the distribution's packages"
         ),
-        BasePolicy::Bootstrap => format!("{entry}; leave `--base bootstrap` out to pull it"),
-        BasePolicy::Pull | BasePolicy::Auto => format!("{by_hand}; {entry}"),
-    };
-    Err(no_image(target, platform, &reasons, &hint))
+        BasePolicy::Bootstrap => {
+            let pull = "leave `--base bootstrap` out to pull the image".to_owned();
+            from_packages(target, platform).map_or(pull.clone(), |add| format!("{pull}; or {add}"))
+        }
+        BasePolicy::Pull | BasePolicy::Auto => match from_packages(target, platform) {
+            // The image exists, because the tool knows it.
+            Some(add) if known_system(image).is_some() => add,
+            Some(add) => format!("{by_hand}; or {add}"),
+            None => by_hand,
+        },
+    }
+}
+
+/// The change of wheels.toml that makes an image from packages; `None` if no tool makes it.
+fn from_packages(target: &Target, platform: &Platform) -> Option<String> {
+    let line = bootstrap_line(&target.image, target.family)?;
+    // Only a target of wheels.toml has its own platforms.
+    let is_listed = !target.platforms.is_empty();
+    let table = if is_listed { "its `[[target]]` in" } else { "a `[[target]]` for it in" };
+    let lines = target_lines(&target.image, &platform.to_string()).filter(|_| !is_listed);
+    Some(lines.filter(|lines| lines.contains(&line)).map_or_else(
+        || format!("add a `bootstrap` entry to {table} wheels.toml to make the image from packages, for example `{line}`"),
+        |lines| format!("add these lines to wheels.toml to make the image from packages:{lines}"),
+    ))
 }
 
 /// `error` of the last source, after the `reasons` why the others failed.

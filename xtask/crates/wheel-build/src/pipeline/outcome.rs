@@ -237,6 +237,8 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
     };
     let own = UserError::hint_of(error).map(str::to_owned);
     let hint = match (own, source.as_deref().map(again)) {
+        // Lines to copy come last.
+        (Some(own), Some(again)) if own.contains('\n') => Some(format!("{again}; or {own}")),
         (Some(own), Some(again)) if own != again => Some(format!("{own}; or {again}")),
         (own, again) => own.or(again),
     };
