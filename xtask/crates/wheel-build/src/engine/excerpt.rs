@@ -1,6 +1,7 @@
 //! Finds the error in the output of a failed step: the lines of the compiler, the linker, the loader or
 //! Python that explain the failure, anywhere in the output.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Maximum number of lines in an excerpt that has an error.
@@ -99,11 +100,12 @@ fn groups(output: &[String]) -> Vec<Group> {
 /// form one group.
 fn errors(output: &[String], start: usize, tracebacks: &[Range<usize>]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
+    let inside: HashSet<usize> = tracebacks.iter().cloned().flatten().collect();
     let (mut at, mut joined) = (start, false);
     while let Some(line) = output.get(at) {
-        if is_error(line) && !tracebacks.iter().any(|block| block.contains(&at)) {
+        if is_error(line) && !inside.contains(&at) {
             let end = block_end(output, at);
-            let lead = lead(output, at).max(at.saturating_sub(MAX_LEAD)).max(start);
+            let lead = lead(output, at).max(start);
             match groups.last_mut().filter(|_| joined) {
                 Some(group) => group.lines.extend(lead..end),
                 None => groups.push(Group { lines: (lead..end).collect(), head: usize::MAX }),
@@ -250,7 +252,7 @@ fn block_end(output: &[String], at: usize) -> usize {
 /// place where the package uses a template.
 fn lead(output: &[String], at: usize) -> usize {
     let before = output.get(..at).unwrap_or_default();
-    at - before.iter().rev().take_while(|line| is_lead(line.trim_start())).count()
+    at - before.iter().rev().take(MAX_LEAD).take_while(|line| is_lead(line.trim_start())).count()
 }
 
 fn is_lead(text: &str) -> bool {
@@ -273,9 +275,13 @@ fn is_quote(text: &str) -> bool {
 /// The ranges of Python's tracebacks. That of an exception group ends with its first innermost exception.
 pub(super) fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
     let mut blocks: Vec<Range<usize>> = Vec::new();
+    let mut group_end = 0;
     for (start, first) in output.iter().enumerate() {
         let rest = output.get(start + 1..).unwrap_or_default();
-        let length = if first.trim_start().starts_with("+ Exception Group Traceback") {
+        let is_group = first.trim_start().starts_with("+ Exception Group Traceback");
+        let length = if is_group && start < group_end {
+            continue;
+        } else if is_group {
             let is_inner = |line: &&String| line.trim_start().starts_with(['|', '+']);
             let is_end = |line: &&String| line.trim_start().starts_with("+--");
             rest.iter().take_while(|line| is_inner(line) && !is_end(line)).count()
@@ -284,7 +290,11 @@ pub(super) fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
         } else {
             continue;
         };
-        blocks.push(start..start + 1 + length);
+        let end = start + 1 + length;
+        if is_group {
+            group_end = end;
+        }
+        blocks.push(start..end);
     }
     blocks
 }

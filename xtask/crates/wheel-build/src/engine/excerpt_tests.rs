@@ -346,3 +346,18 @@ proptest! {
         prop_assert!(excerpt(&lines).len() <= LAST_LINES);
     }
 }
+
+#[test]
+fn the_time_for_many_errors_grows_with_their_number_alone() {
+    let traceback = "Traceback (most recent call last):\nValueError: a\n\nx.c:1: error: b\n";
+    for (text, count) in [
+        ("+ Exception Group Traceback (most recent call last):\n", 8_000),
+        ("x.c: In function f: error: b\n", 8_000),
+        (traceback, 20_000),
+    ] {
+        let lines: Vec<String> = text.repeat(count).lines().map(str::to_owned).collect();
+        let start = std::time::Instant::now();
+        assert!(excerpt(&lines).len() <= LAST_LINES);
+        assert!(start.elapsed().as_secs() < 3, "{text}: {:?}", start.elapsed());
+    }
+}
