@@ -194,15 +194,24 @@ pub(crate) fn without_credentials(text: &str) -> String {
         let ends = |c: char| c == '"' || c == '\'' || c == '`' || c.is_whitespace();
         let (word, others) = after.split_at(after.find(ends).unwrap_or(after.len()));
         let (authority, path) = word.split_at(word.find('/').unwrap_or(word.len()));
+        let (all, next) = after.split_at(after.find(char::is_whitespace).unwrap_or(after.len()));
+        if !authority.contains('@') && has_word_as_port(authority) && all.contains('@') {
+            clean.push_str("...");
+            rest = next;
+            continue;
+        }
         let host = match authority.split_once('?') {
             // A query, or a password with a question mark.
             Some((_, query)) if query.contains('@') => "...",
             Some((host, _)) => host,
             None => authority,
         };
-        clean.push_str(host.rsplit('@').next().unwrap_or_default());
+        // `http://a,http://b`: the next address begins before the first slash.
+        let scheme = host.strip_suffix(':').filter(|_| path.starts_with("//"));
+        clean.push_str(scheme.unwrap_or(host).rsplit('@').next().unwrap_or_default());
         rest = match path.split_once('?') {
             _ if authority.contains('?') => others,
+            _ if scheme.is_some() => &after[authority.len() - 1..],
             Some((path, _)) if !path.contains("://") => {
                 clean.push_str(path);
                 others
@@ -212,6 +221,12 @@ pub(crate) fn without_credentials(text: &str) -> String {
     }
     clean.push_str(rest);
     clean
+}
+
+/// Returns whether `authority` has text in place of a port: the start of a password with a slash or a quote.
+fn has_word_as_port(authority: &str) -> bool {
+    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+    !port.contains(']') && port.contains(|c: char| !c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -236,6 +251,14 @@ mod tests {
             ("http://u:p@a/http://v:q@b/c?d=e f", "http://a/http://b/c f"),
             ("is it http://a.example/? yes", "is it http://a.example/ yes"),
             ("no address?", "no address?"),
+            ("http://a.example,http://u:p@b.example/x?t=y", "http://a.example,http://b.example/x"),
+            ("http://u:p@a,http://v:q@b:80,c", "http://a,http://b:80,c"),
+            ("at http://u:p/w@a.example/x failed", "at http://... failed"),
+            ("at 'http://u:it's@a.example/x' failed", "at 'http://... failed"),
+            ("http://u:p@[2001:db8::1]:80/x@y", "http://[2001:db8::1]:80/x@y"),
+            ("http://[2001:db8::1]/x@y", "http://[2001:db8::1]/x@y"),
+            ("git+https://u:p@a.example/x@v1#egg=y", "git+https://a.example/x@v1#egg=y"),
+            ("http://a.example:8080, me@b", "http://a.example:8080, me@b"),
         ] {
             assert_eq!(without_credentials(text), expected);
         }
