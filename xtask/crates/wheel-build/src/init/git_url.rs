@@ -14,8 +14,12 @@ pub(super) fn cargo_url(folder: &Utf8Path, url: &str, home: Option<&str>) -> Opt
     };
     let path = folder.join(&url).canonicalize_utf8();
     let url = path.map_or(url, camino::Utf8PathBuf::into_string);
+    // Parsers of URLs drop some control characters.
+    if url.contains(char::is_control) {
+        return None;
+    }
     if url.starts_with('/') {
-        return Some(format!("file://{url}"));
+        return Some(format!("file://{}", encoded(&url)));
     }
     let (scheme, host, path) = if let Some((scheme, rest)) = url.split_once("://") {
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -29,10 +33,17 @@ pub(super) fn cargo_url(folder: &Utf8Path, url: &str, home: Option<&str>) -> Opt
     let (login, host) = host.rsplit_once('@').unwrap_or(("", host));
     let user = login.split(':').next().filter(|user| scheme.contains("ssh") && !user.is_empty());
     let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+    // A query can hold a token.
+    let is_path = !path.is_empty() && !path.contains(['?', '#']);
     let is_valid = SCHEMES.contains(&scheme)
-        && !path.is_empty()
+        && is_path
         && (is_host(host) || host.is_empty() && scheme == "file");
     is_valid.then(|| format!("{scheme}://{user}{host}/{path}"))
+}
+
+/// A path as that of a URL.
+fn encoded(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
 }
 
 /// Host and path of `user@host:path`. The host may be in brackets: an IPv6 address, or a host with its port.
@@ -94,6 +105,13 @@ mod tests {
             ("https://a.example:port/o/x", None),
             ("[git@a.example:ssh]:x", None),
             ("svn://a.example/o/x", None),
+            ("/srv/a b%20?#c", Some("file:///srv/a b%2520%3F%23c")),
+            ("https://a.example/x.git?token=made-up", None),
+            ("https://a.example/x.git#made-up", None),
+            ("git@a.example:o/x\ny", None),
+            ("/srv/x\ny", None),
+            ("ssh://gi\nt@a.example/x", None),
+            ("--upload-pack=x", None),
         ] {
             let found = cargo_url(Utf8Path::new("/nowhere"), url, Some("/home/me"));
             assert_eq!(found.as_deref(), expected, "{url}");

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::exec::{Exec, Step};
+use crate::exec::{Exec, Step, quote};
 use crate::ship::workflow::github;
 
 /// A note about a folder that is not the top of a git repository; `None` for the top.
@@ -22,11 +22,12 @@ pub(super) fn note(exec: &Exec, folder: &Utf8Path) -> Option<String> {
             ))
         }
         // A repository that git refuses: a build would stop there.
-        Ok(git) if folder.ancestors().any(|folder| folder.join(".git").exists()) => {
+        Ok(git) if let Some(top) = top(folder) => {
             let error = git.stderr.lines().next().unwrap_or(git.status.as_str());
             Some(format!(
                 "git does not read the repository of `{folder}`, and a build needs its list of files: {error}; \
-                 for another user's folder, run `git config --global --add safe.directory {folder}`"
+                 for another user's folder, run `git config --global --add safe.directory {}`",
+                quote(top.as_str())
             ))
         }
         _ => Some(format!(
@@ -35,6 +36,11 @@ pub(super) fn note(exec: &Exec, folder: &Utf8Path) -> Option<String> {
                  respects `.gitignore`"
         )),
     }
+}
+
+/// The folder of `folder` and those above it that has `.git`.
+fn top(folder: &Utf8Path) -> Option<&Utf8Path> {
+    folder.ancestors().find(|folder| folder.join(".git").exists())
 }
 
 #[cfg(test)]
@@ -53,5 +59,15 @@ mod tests {
         let note = note(&exec, folder).unwrap();
         assert!(note.contains("dubious ownership") && note.contains("safe.directory"), "{note}");
         assert!(!note.contains("git init"), "{note}");
+    }
+
+    #[test]
+    fn the_command_for_a_refused_repository_names_its_top() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = Utf8Path::from_path(dir.path()).unwrap().join("the repo");
+        fs_err::create_dir_all(top.join(".git")).unwrap();
+        let exec = Exec::fake(|_| Ok(Captured::failed("fatal: detected dubious ownership")));
+        let note = note(&exec, &top.join("package")).unwrap();
+        assert!(note.contains(&format!("safe.directory '{top}'`")), "{note}");
     }
 }
