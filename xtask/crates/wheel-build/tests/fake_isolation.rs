@@ -49,6 +49,24 @@ fn extra_requirements_of_the_backend_are_fetched_once() {
 }
 
 #[test]
+fn requirements_of_an_earlier_build_that_cannot_be_fetched_are_dropped() {
+    let w = Workspace::new();
+    w.on("bake", EXTRA_REQUIREMENT);
+    run(&w, &[], 0);
+    let fails = "case \"$*\" in *EXTRA_REQUIRES=ninja*) s='[fetch-build 1/1] RUN sh'
+        emit \"$s\" 'error: no version fits'; progress \"$s\" 'exit code: 1'; exit 1 ;; esac\n";
+    w.on("bake", &format!("{fails}{}", EXTRA_REQUIREMENT.replace("*EXTRA_REQUIRES=ninja*", "*")));
+    run(&w, &["--force"], 0);
+    run(&w, &["--force"], 0);
+    assert_eq!(values(&w, "EXTRA_REQUIRES").len(), 2, "the list is dropped for good");
+    // A list of this build is not dropped.
+    let w = Workspace::new();
+    w.on("bake", &format!("{fails}{EXTRA_REQUIREMENT}"));
+    run(&w, &[], 1);
+    assert_eq!(w.bakes("wheel-builder"), 2);
+}
+
+#[test]
 fn a_backend_that_repeats_its_requirements_fails_the_build() {
     let w = Workspace::new();
     w.on("bake", &EXTRA_REQUIREMENT.replace("*EXTRA_REQUIRES=ninja*", "*never*"));

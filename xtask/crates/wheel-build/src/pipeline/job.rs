@@ -23,6 +23,7 @@ use super::work::{Built, Workspace};
 use crate::config::TagPolicy;
 use crate::engine::bake::Bake;
 use crate::engine::base::BaseImage;
+use crate::engine::failure::EngineError;
 use crate::engine::prebuilt::Prebuilt;
 use crate::live::{Stage, Watch};
 use crate::plan::Job;
@@ -135,11 +136,24 @@ pub(super) fn build(
     let title = job.title();
     watch.stage(&title, Stage::Build);
     let mut extra = workspace.extra_requires();
+    let mut is_old = !extra.is_empty();
     for _ in 0..EXTRA_FETCHES {
         let export = workspace.new_export()?;
         let mut bake = calls::build(ctx, job, base, (&export, &extra));
         adjust(&mut bake);
-        ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
+        match ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event)) {
+            // The package may have changed since the build that listed them.
+            Err(error) if is_old && is_fetch(&error) => {
+                watch.note(&format!(
+                    "{title}: fetching failed; repeating it without the earlier requirements of the build backend"
+                ));
+                workspace.keep_extra_requires("")?;
+                (extra, is_old) = (String::new(), false);
+                continue;
+            }
+            answer => answer?,
+        }
+        is_old = false;
         let Some(wanted) = export::extra_requires(&export)? else {
             return Ok(workspace.keep(&export, &job.build_key, base, prebuilt)?);
         };
@@ -161,6 +175,12 @@ pub(super) fn build(
         ))
         .hint("list these requirements in `requires` in `[build]` of wheels.toml"),
     ))
+}
+
+/// Returns whether the requirements of the build cannot be fetched, although their source answers.
+fn is_fetch(error: &EngineError) -> bool {
+    let is_step = error.step().is_some_and(|step| step.name.contains("fetch-build"));
+    is_step && error.source_down().is_none()
 }
 
 /// Adds the files that the builder's fetch steps fetched.
