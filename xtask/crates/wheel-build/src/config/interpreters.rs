@@ -26,7 +26,7 @@ pub(crate) fn parse_interpreter(word: &str) -> Result<Interpreter, String> {
 }
 
 /// The likely meaning of `word`: `3.11`, `python3.11`, `py311`, `cp3.13t`, or a misspelt name.
-pub(super) fn suggestion(word: &str) -> Option<String> {
+pub(crate) fn suggestion(word: &str) -> Option<String> {
     let digits: String = word.chars().filter(char::is_ascii_digit).collect();
     let lower = word.to_lowercase();
     let kinds = [("pypy", "pp"), ("graalpy", "gp")];

@@ -34,7 +34,7 @@ pub(crate) use cache::{Cache, CacheChoice, CacheKind, CacheSpec};
 pub(crate) use ci::{Ci, LayerCache, Runner};
 pub(crate) use engine::{EngineSettings, Network, Tool};
 pub(crate) use file::ConfigFile;
-pub(crate) use interpreters::parse_interpreter;
+pub(crate) use interpreters::{parse_interpreter, suggestion as suggested_interpreter};
 pub(crate) use job_settings::{
     BuildSettings, JobOverride, JobSettings, Repair, RepairMode, Select, Test, build_identifier,
 };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::{
     Config, Platform, Select, Target, build_identifier, find_target, image_name, parse_interpreter,
+    suggested_interpreter,
 };
 use wheel_audit::UserError;
 use wheel_audit::wheel::Interpreter;
@@ -45,7 +46,10 @@ pub(crate) fn parse_words(
     }
     for word in words {
         if word.starts_with("linux/") {
-            let platform = word.parse().map_err(|error: String| UserError::new(error))?;
+            let near = || Platform::suggestion(word.trim_start_matches("linux/"));
+            let platform = word.parse().map_err(|error: String| {
+                meant(&error, near().map(|near| near.to_string()), "name a supported platform")
+            })?;
             if !platforms.contains(&platform) {
                 platforms.push(platform);
             }
@@ -117,12 +121,19 @@ impl Request {
 /// Hint: the interpreters that `--python` accepts.
 const PYTHONS: &str = "write interpreters like `cp311`, `cp314t` or `pp311`";
 
+/// `error` of a wrong word, with its likely meaning `near` as the hint, otherwise with `hint`.
+fn meant(error: &str, near: Option<String>, hint: &str) -> UserError {
+    let message = error.split(": did you mean").next().unwrap_or(error);
+    let near = near.map(|near| format!("did you mean `{near}`?"));
+    UserError::new(message).hint(near.as_deref().unwrap_or(hint))
+}
+
 /// Interpreters of the command line, comma-separated or repeated.
 fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, UserError> {
     let mut pythons = Vec::new();
     for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
-        let python =
-            parse_interpreter(word).map_err(|error| UserError::new(error).hint(PYTHONS))?;
+        let python = parse_interpreter(word)
+            .map_err(|error| meant(&error, suggested_interpreter(word), PYTHONS))?;
         if !pythons.contains(&python) {
             pythons.push(python);
         }

@@ -127,7 +127,11 @@ fn invalid_words_are_reported_with_a_hint() {
         platform.starts_with("`linux/amd46`") && platform.contains("linux/s390x"),
         "{platform}"
     );
-    assert!(platform.ends_with(" `linux/amd64`?"), "{platform}");
+    assert!(platform.ends_with("\n\nhint: did you mean `linux/amd64`?"), "{platform}");
+    for (word, meant) in [("python3.11", "cp311"), ("3.11", "cp311"), ("pypy311", "pp311")] {
+        let python = message(&["debian:12"], &[word]);
+        assert!(python.ends_with(&format!("\n\nhint: did you mean `{meant}`?")), "{python}");
+    }
     insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
     no target was selected (wheels.toml has debian:12, rockylinux:9)
 
