@@ -85,6 +85,7 @@ build_in_environment() {
 }
 
 # list_extra: after a failed build, installs the requirements as a frontend does, to list those that were not fetched.
+# Prints nothing: an error here would hide that of the build.
 list_extra() {
     [ -f /fetched/backend.json ] && [ -z "${XTASK_NETWORK:-}" ] || return
     env=$XTASK_WORK/backend-$id
@@ -143,7 +144,7 @@ if [ "$build" = build_with_uv ] && has_environment; then
 fi
 "$build" "$@" || {
     status=$?
-    [ "$build" = build_in_environment ] || list_extra || true
+    [ "$build" = build_in_environment ] || list_extra >/dev/null 2>&1 || true
     [ ! -s "$XTASK_WORK/extra-requires.txt" ] || exit 0
     if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$package/setup.py"; then
         printf 'error: the build failed; it may require Rust, which the toolchain lacks\n\nhint: %s\n' "$rust_key" >&2
