@@ -329,7 +329,7 @@ pub(super) fn is_report(traceback: &[String]) -> bool {
 }
 
 /// Last lines without information: general advice, and programs whose part failed.
-const NOISE: [&str; 11] = [
+const NOISE: [&str; 12] = [
     "[stdout]",
     "[stderr]",
     "hint: This usually indicates a problem",
@@ -339,6 +339,7 @@ const NOISE: [&str; 11] = [
     "*** CMake build failed",
     "*** CMake configuration failed",
     "Error: command [",
+    "TIP pass --",
     "ERROR Backend subprocess exited",
     "\u{1f4a5} maturin failed",
 ];

@@ -310,3 +310,11 @@ fn the_last_line_of_unknown_output_is_no_error() {
     assert_eq!((found.at, found.is_error), (0, false));
     assert_eq!(headline(&[]), None);
 }
+
+#[test]
+fn the_advice_of_build_is_not_the_headline() {
+    let log = "* Building wheel...\nsetup.py: set FOO_HOME first\n\n\
+        TIP pass --env-dir and --sdist-extract-dir to keep the build environment and sources\n\
+        ERROR Backend subprocess exited when trying to invoke build_wheel\n";
+    assert_eq!(of(log), "last line: setup.py: set FOO_HOME first");
+}
