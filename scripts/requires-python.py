@@ -37,7 +37,7 @@ def pkg_info(path):
 
 
 def excluded(requires, ids):
-    """The interpreters without an allowed release. Builds never use the first one: `<=3.11` allows only 3.11.0."""
+    """The interpreters without an allowed release after the first one: `<=3.11` allows only 3.11.0."""
     allowed = SpecifierSet(requires)
     for id in ids:
         series = "3." + id[3:].rstrip("t")

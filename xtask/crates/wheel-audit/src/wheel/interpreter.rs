@@ -40,8 +40,8 @@ pub fn allows(specifiers: &VersionSpecifiers, version: (u8, u8)) -> bool {
     allows_from(0, specifiers, version)
 }
 
-/// Returns whether the specifiers allow a release of this version that builds use. `<=3.11` and `==3.11` allow only 3.11.0, but
-/// distributions and uv provide later releases.
+/// Returns whether the specifiers allow a release of this version after the first one. `<=3.11` and `==3.11` allow only
+/// 3.11.0, which a distribution or uv replaces by later releases.
 pub fn allows_builds(specifiers: &VersionSpecifiers, version: (u8, u8)) -> bool {
     allows_from(1, specifiers, version)
 }
