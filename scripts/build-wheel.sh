@@ -85,15 +85,17 @@ build_in_environment() {
 }
 
 # list_extra: after a failed build, installs the requirements as a frontend does, to list those that were not fetched.
-# Prints nothing: an error here would hide that of the build.
+# Prints nothing and does not fail: an error here would hide that of the build.
 list_extra() {
-    [ -f /fetched/backend.json ] && [ -z "${XTASK_NETWORK:-}" ] || return
+    [ -f /fetched/backend.json ] && [ -z "${XTASK_NETWORK:-}" ] || return 0
     env=$XTASK_WORK/backend-$id
     # shellcheck source=scripts/build-requirements.sh
     . "$XTASK_SCRIPTS/build-requirements.sh"
-    uv venv --quiet --no-config --no-project --python "$python" "$env" &&
-        install_build_requirements "$env" /fetched/requires.txt &&
-        install_extra "$env" /fetched/backend.json
+    {
+        uv venv --quiet --no-config --no-project --python "$python" "$env" &&
+            install_build_requirements "$env" /fetched/requires.txt &&
+            install_extra "$env" /fetched/backend.json
+    } >/dev/null 2>&1 || return 0
 }
 
 # install REQUIREMENTS: installs a requirements file with hashes into $env.
@@ -144,7 +146,7 @@ if [ "$build" = build_with_uv ] && has_environment; then
 fi
 "$build" "$@" || {
     status=$?
-    [ "$build" = build_in_environment ] || list_extra >/dev/null 2>&1 || true
+    [ "$build" = build_in_environment ] || list_extra
     [ ! -s "$XTASK_WORK/extra-requires.txt" ] || exit 0
     if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$package/setup.py"; then
         printf 'error: the build failed; it may require Rust, which the toolchain lacks\n\nhint: %s\n' "$rust_key" >&2

@@ -181,6 +181,7 @@ fn the_ubuntu_wheel_is_skipped_only_without_its_archive() {
     let ran = ci(&w, &["--strict"]).code(0);
     assert_eq!(result(&ran, "wheels ubuntu"), "passed");
     assert!(ran.stdout.contains("not requested (`--full`)"), "{}", ran.stdout);
+    program(&w, "c++", "exit 0");
     let ran = ci(&w, &["--strict", "--full"]).code(0);
     assert!(!ran.stdout.contains("not requested"), "{}", ran.stdout);
     fs_err::remove_file(&keyring).unwrap();

@@ -23,10 +23,10 @@ fn length(path: &str, before: &str) -> usize {
     rest.split([')', ']']).next().unwrap().split(',').filter(|it| !it.trim().is_empty()).count()
 }
 
-/// The first number in the column `Tries` of the row `what`.
+/// The first number in the column `tries` of the row `what`.
 fn documented(what: &str) -> usize {
     let text = read("docs/hosted-ci.md");
-    let (_, table) = text.split_once("| What | By | Tries | Timeout |\n").unwrap();
+    let (_, table) = text.split_once("| download | by | tries | timeout |\n").unwrap();
     let mut rows = table.lines().take_while(|line| line.starts_with('|'));
     let row = rows.find(|row| row.starts_with(&format!("| {what} |"))).unwrap();
     let tries = row.split('|').nth(3).unwrap();
