@@ -18,7 +18,7 @@ LEGACY = "setuptools.build_meta:__legacy__"
 
 
 def is_installable(system):
-    """Returns whether the table conforms to PEP 518 and names no file of the source. The frontend reports other tables."""
+    """Returns whether the table conforms to PEP 518 and names no file of the source. Frontends report others."""
     if not isinstance(system, dict):
         return False
 

@@ -57,7 +57,7 @@ def install(wheel, python, target):
 
 
 def probe(wheel, python, folder):
-    """Tests whether an installer accepts the platform tags of a wheel (True, False or None), and its message."""
+    """Returns whether an installer accepts the platform tags of a wheel (True, False or None), and its message."""
     tags = os.path.basename(wheel)[: -len(".whl")].split("-")[-1]
     path = os.path.join(folder, "probe-0-py3-none-{}.whl".format(tags))
     info = "probe-0.dist-info/"

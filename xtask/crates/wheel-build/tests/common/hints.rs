@@ -15,7 +15,7 @@ static HELPS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 /// The `--help` of the command `words`; empty if there is no such command.
 fn help(words: &[&str]) -> String {
     let mut helps = HELPS.lock().unwrap();
-    let ask = || {
+    let printed = || {
         let output = Command::new(PROGRAM).args(words).arg("--help").output().unwrap();
         if output.status.success() {
             String::from_utf8(output.stdout).unwrap()
@@ -23,7 +23,7 @@ fn help(words: &[&str]) -> String {
             String::new()
         }
     };
-    helps.entry(words.join(" ")).or_insert_with(ask).clone()
+    helps.entry(words.join(" ")).or_insert_with(printed).clone()
 }
 
 /// Returns whether the help of a command lists `word` at the start of a line: an option or a subcommand.
